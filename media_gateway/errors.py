@@ -1,0 +1,38 @@
+"""Errors of the gateway.
+
+GatewayError
+├── VendorUnavailable   a vendor cannot be reached, or broke off (vendor's fault; another try may help)
+├── NoUsableReply       the model gave nothing that may be spoken (vendor's fault; the authored line is spoken)
+└── AttachRefused       the workflow does not give this stream the call (ours or a stranger's fault; close the stream)
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Root of the gateway's errors."""
+
+
+class VendorUnavailable(GatewayError):
+    """A vendor cannot be reached or broke off in the middle.
+
+    `vendor` is its name in settings; the message never holds words spoken, prompts or keys.
+    """
+
+    def __init__(self, vendor: str, reason: str) -> None:
+        super().__init__(f"{vendor}: {reason}")
+        self.vendor = vendor
+        self.reason = reason
+
+
+class NoUsableReply(GatewayError):
+    """The model gave no reply that may be spoken. `reason` is one of timeout, http, malformed, move, aborted."""
+
+    def __init__(self, reason: str, *, proposed_move: str = "") -> None:
+        super().__init__(f"no usable reply: {reason}")
+        self.reason = reason
+        self.proposed_move = proposed_move
+
+
+class AttachRefused(GatewayError):
+    """The workflow refused the stream."""

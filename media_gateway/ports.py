@@ -1,0 +1,91 @@
+"""What a call session asks of the model, of the knowledge base and of the workflow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from workflows.contracts.payloads import Attached, AttachRequest, TurnCompleted
+from workflows.script.model import Script
+from workflows.script.state import ScriptState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A piece of the knowledge folder."""
+
+    source: str
+    """File name and heading, e.g. `warranty.md#Panels`."""
+    text: str
+    score: float
+    """Cosine similarity, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One past turn, as heard."""
+
+    caller_words: str
+    agent_words: str
+    """What the caller heard of the reply, never what was generated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRequest:
+    """Everything that the model may know of the present turn."""
+
+    script: Script
+    state: ScriptState
+    caller_words: str
+    history: tuple[Exchange, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveChosen:
+    """The model's move and slots are complete. Always the first part of a reply."""
+
+    move: str
+    slots: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsWritten:
+    """The next speakable piece of the reply: a sentence, or a first clause that can be spoken well."""
+
+    text: str
+
+
+ReplyPart = MoveChosen | WordsWritten
+
+
+class Dialogue(Protocol):
+    """The model."""
+
+    def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyPart]:
+        """Stream a reply. Closing the iterator cancels the HTTP stream at once.
+
+        Raises `media_gateway.errors.NoUsableReply` for a move outside the allowed set, broken JSON, or no answer in time.
+        """
+
+
+class Knowledge(Protocol):
+    """The passages that a script may quote."""
+
+    async def search(self, words: str, *, limit: int = 3) -> tuple[Passage, ...]:
+        """Best passages first. Never raises and never blocks the loop: on any trouble, none."""
+
+
+class WorkflowLink(Protocol):
+    """The one door to the call's workflow, as a media session sees it."""
+
+    async def attach(self, call_id: str, request: AttachRequest) -> Attached:
+        """Take the call's media over. Raises `media_gateway.errors.AttachRefused`."""
+
+    def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
+        """Hand a turn over; delivered in order, with retries, off the spoken path."""
+
+    async def flush(self, call_id: str, *, within_s: float) -> bool:
+        """Wait until everything handed over was acknowledged; False when it was not in time."""

@@ -1,0 +1,110 @@
+"""What the gateway asks of speech vendors and voice detectors. Audio is 8 kHz G.711 mu-law, mono, 8 bytes a millisecond."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """A piece of what the caller said."""
+
+    text: str
+    is_final: bool
+    """The span will not change; the next transcript is of a new span."""
+    end_of_turn: bool = False
+    """The vendor believes that the caller's turn is over."""
+    from_finalize: bool = False
+    """It answers our own `finalize`."""
+
+
+class Recognition(Protocol):
+    """One live stream to a recogniser. Iterate for transcripts; iteration ends when the stream does."""
+
+    def send(self, mulaw: bytes) -> None:
+        """Queue audio without waiting. Drops the oldest and counts it when the queue is full."""
+
+    async def finalize(self) -> None:
+        """Ask for the words of everything sent so far. The answer may be empty, and may never come."""
+
+    def __aiter__(self) -> AsyncIterator[Transcript]: ...
+
+    async def close(self) -> None:
+        """End the stream within a second, whatever the vendor does. Idempotent."""
+
+
+class SpeechToText(Protocol):
+    """A recogniser."""
+
+    async def open(self, *, key_terms: Sequence[str] = ()) -> Recognition:
+        """Connect. Raises `media_gateway.errors.VendorUnavailable`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordTime:
+    """When a word is spoken, in milliseconds from the first audio of its segment."""
+
+    word: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenAudio:
+    """Audio of one segment, in order."""
+
+    segment: int
+    mulaw: bytes
+    """Any number of bytes, maybe none when only word times came."""
+    words: tuple[WordTime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDone:
+    """All audio of a segment was delivered."""
+
+    segment: int
+
+
+class Speech(Protocol):
+    """One agent turn being spoken. Segments are numbered from 0 by the caller and spoken in order."""
+
+    async def say(self, segment: int, text: str) -> None:
+        """Speak a whole sentence or clause. Raises VendorUnavailable."""
+
+    async def finish(self) -> None:
+        """No more segments follow."""
+
+    def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+        """Audio as it comes. Ends after the last segment, or raises VendorUnavailable."""
+
+    async def cancel(self) -> None:
+        """Stop at once; nothing more is delivered. Idempotent."""
+
+
+class TextToSpeech(Protocol):
+    """A voice."""
+
+    async def begin(self) -> Speech:
+        """Start an agent turn. Raises VendorUnavailable."""
+
+    async def close(self) -> None:
+        """Release sockets. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceChange:
+    """The caller began or ceased to speak."""
+
+    speaking: bool
+    at_ms: int
+    """Stream time of the frame that decided it."""
+
+
+class VoiceDetector(Protocol):
+    """One call's voice activity detector. Cheap enough for the event loop (well under a millisecond a frame)."""
+
+    def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
+        """Take the next audio (any length); at_ms is the stream time of its first sample."""

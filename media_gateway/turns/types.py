@@ -1,0 +1,219 @@
+"""PURE. The vocabulary of turn-taking: events in, commands out, the policy between them.
+
+Times are integer milliseconds since the media stream's `start`, so that equal means equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+Ms = NewType("Ms", int)
+"""Milliseconds since the media stream's `start`."""
+
+
+class Floor(Enum):
+    """Who holds the floor."""
+
+    OPEN = "open"
+    """Nobody speaks; the caller is expected to."""
+    CALLER = "caller"
+    """The caller speaks."""
+    PAUSE = "pause"
+    """The caller paused; the turn may or may not be over."""
+    THINKING = "thinking"
+    """The caller's turn is over and the reply has no audio yet."""
+    AGENT = "agent"
+    """The agent's audio plays."""
+    ENDED = "ended"
+    """The script is over or the line is gone: nothing more is said."""
+
+
+# --- events: past facts ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStarted:
+    """The voice detector hears the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStopped:
+    """The voice detector no longer hears the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterimWords:
+    """The recogniser's unfinished text of the present span; replaces the one before."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalWords:
+    """A span's finished text; the turn's words are all of them joined. May be empty (a `Finalize` with nothing to say)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorEndOfTurn:
+    """The recogniser's own end-of-turn (`speech_final`, `UtteranceEnd`, Flux `EndOfTurn`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfHeard:
+    """The caller pressed a key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTurnOpened:
+    """The session begins an agent turn by itself: the first line, a resume line, a line that a key press called for."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyStarted:
+    """The first audio of a reply went to the wire (again for each part whose interruptibility differs)."""
+
+    reply_id: int
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyPlayed:
+    """The last mark of a reply came back without a `clear`: it was heard to its end."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyFailed:
+    """A reply ended without audio, or its audio broke off, and nothing more of it will come."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptEnded:
+    """What plays now is the last of the call; no turn follows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLost:
+    """The media is gone."""
+
+
+Event = (
+    SpeechStarted
+    | SpeechStopped
+    | InterimWords
+    | FinalWords
+    | VendorEndOfTurn
+    | DtmfHeard
+    | AgentTurnOpened
+    | ReplyStarted
+    | ReplyPlayed
+    | ReplyFailed
+    | ScriptEnded
+    | LineLost
+)
+
+
+# --- commands: imperatives, carried out in order -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushRecogniser:
+    """Ask the recogniser to finish what it has (`Finalize`): we hear the end of speech before it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginReply:
+    """The caller's turn is over: answer these words. The machine hands out the id."""
+
+    reply_id: int
+    caller_words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayFiller:
+    """The reply has no words yet: say a filler line under the same id."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallBack:
+    """The reply is too late: drop the model and speak the stage's authored line under the same id."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptReply:
+    """The caller took the floor: cancel generation and speech, send `clear`."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptCaller:
+    """Nobody has spoken for too long: tell the script that the caller is silent, speak what it answers."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PressKey:
+    """Tell the script of a key press, speak what it answers."""
+
+    reply_id: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """Everything was heard, or waiting for it makes no sense any more: close the media."""
+
+
+Command = (
+    FlushRecogniser
+    | BeginReply
+    | PlayFiller
+    | FallBack
+    | InterruptReply
+    | PromptCaller
+    | PressKey
+    | HangUp
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPolicy:
+    """When to speak, wait and stop. Milliseconds throughout."""
+
+    end_pause_ms: int = 700
+    """Silence after which a turn that sounds finished is over."""
+    unfinished_pause_ms: int = 1500
+    """The same when the words so far end in mid-sentence (`and`, `um`, `my`, a comma)."""
+    words_wait_ms: int = 2500
+    """Longest wait for the recogniser's final words after speech stopped; then the interim words count."""
+    interrupt_ms: int = 240
+    """Speech over the agent for this long takes the floor."""
+    filler_after_ms: int = 1800
+    """No reply audio this long after the turn's end: a filler."""
+    fallback_after_ms: int = 6000
+    """Still none: the stage's authored line."""
+    silence_ms: int = 8000
+    """Nobody speaks for this long: prompt the caller."""
+    longest_turn_ms: int = 60_000
+    """Backstop: a caller's turn is answered at the latest after this."""
+    stuck_ms: int = 15_000
+    """Backstop: the agent holds the floor or thinks without any progress for this long; the floor is open again."""
+    drain_ms: int = 300
+    """Between the last mark and the hang-up, so that the last word is not clipped on the line."""

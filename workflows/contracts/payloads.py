@@ -1,0 +1,310 @@
+"""PURE. What crosses a process edge: one dataclass a message, plain JSON types, new fields only with defaults.
+
+No phone number, name or spoken word is ever part of a workflow id or a search attribute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from workflows.script.model import Outcome, SlotValue
+from workflows.script.state import ScriptState
+
+CALLS_TASK_QUEUE = "calls"
+"""Workflow tasks of calls: latency matters, nothing else runs there."""
+ACTIVITIES_TASK_QUEUE = "call-activities"
+"""CRM, post-call and script activities."""
+DIAL_TASK_QUEUE = "twilio-dial"
+"""Dialling: its own queue, so that a rate limit on it delays nothing else."""
+
+
+def call_workflow_id(call_id: str) -> str:
+    """The workflow id of a call: `call/<call_id>`."""
+    return f"call/{call_id}"
+
+
+class Direction(StrEnum):
+    """Who called."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallInput:
+    """Start of a CallWorkflow; also what a person types into `temporal workflow start --input`."""
+
+    call_id: str
+    script_id: str
+    """Name of a file in the scripts folder, without `.yaml`."""
+    to: str
+    """E.164; for an inbound call the number that was called."""
+    from_: str = ""
+    """E.164 caller id; empty: the settings' own."""
+    direction: Direction = Direction.OUTBOUND
+    script_hash: str = ""
+    """When given, the script must have this content hash, else the call is not placed."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Values for placeholders that are known before the call, e.g. `first_name`."""
+    time_zone: str = "America/New_York"
+    """IANA zone of the callee; appointments are read in it."""
+    lead_id: str = ""
+    campaign_id: str = ""
+    ring_timeout_s: int = 30
+    longest_call_s: int = 900
+    silence_timeout_s: int = 120
+    """No turn, status or attach for this long on a live call: it is ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachRequest:
+    """Update `attach`: a gateway presents a media stream."""
+
+    gateway_id: str
+    call_sid: str
+    stream_sid: str
+    nonce: str
+    """Of the stream's one-time token: a second attach with the same one is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """Answer to `attach`: all that a gateway needs to carry the call."""
+
+    epoch: int
+    """Fences older gateways: every later message of this stream carries it."""
+    next_seq: int
+    """Sequence number of the next turn."""
+    script_yaml: str
+    state: ScriptState
+    today: str
+    """ISO date at the callee's place."""
+    facts: dict[str, str]
+    resumed: bool
+    history: list[HeardTurn] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardTurn:
+    """A past turn as heard, for the model's history after a resume."""
+
+    caller_words: str
+    agent_words: str
+
+
+class TurnKind(StrEnum):
+    """What opened an agent turn."""
+
+    OPENING = "opening"
+    RESUME = "resume"
+    REPLY = "reply"
+    SILENCE = "silence"
+    DTMF = "dtmf"
+    HANG_UP = "hang_up"
+    """The caller hung up while speaking or while the agent was about to: words without a reply."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnTimings:
+    """Milliseconds from the caller's last sound to each step; None where it did not happen.
+
+    All are measured in the gateway. `first_audio_sent` is the first audio message of the reply on the socket;
+    `first_audio_played` is the playhead's estimate.
+    """
+
+    speech_end_at_ms: int = 0
+    """Stream time of the caller's last sound."""
+    words_final: int | None = None
+    end_of_turn: int | None = None
+    request_sent: int | None = None
+    first_token: int | None = None
+    move_chosen: int | None = None
+    first_words: int | None = None
+    first_audio: int | None = None
+    first_audio_sent: int | None = None
+    first_audio_played: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnCompleted:
+    """Signal `turn_completed`: one agent turn with the caller's words before it, after it was played or cut."""
+
+    epoch: int
+    seq: int
+    """From 1 over the whole call, without gaps."""
+    kind: TurnKind
+    caller_words: str = ""
+    move: str = ""
+    """The move proposed; empty when the model gave none in time, or none was asked."""
+    slots: dict[str, str] = field(default_factory=dict)
+    """Slot name to the model's raw text."""
+    digit: str = ""
+    stage: str = ""
+    """The stage after the turn, as the gateway sees it; the workflow compares."""
+    reply_words: str = ""
+    """What was handed to the voice."""
+    heard_words: str = ""
+    lines_heard: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    refusal: str = ""
+    """Why the model's answer was not used: `timeout`, `http`, `malformed`, `move`, `guard`; empty when it was."""
+    passages: list[str] = field(default_factory=list)
+    """Sources of the passages that the model was given."""
+    timings: TurnTimings = field(default_factory=TurnTimings)
+
+
+class CarrierStatus(StrEnum):
+    """Twilio's CallStatus values."""
+
+    QUEUED = "queued"
+    INITIATED = "initiated"
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    FAILED = "failed"
+    NO_ANSWER = "no-answer"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """No other status follows."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {
+        CarrierStatus.COMPLETED,
+        CarrierStatus.BUSY,
+        CarrierStatus.FAILED,
+        CarrierStatus.NO_ANSWER,
+        CarrierStatus.CANCELED,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierUpdate:
+    """Signal `carrier_status`: a status callback. May come twice and out of order."""
+
+    call_sid: str
+    status: CarrierStatus
+    sequence: int = -1
+    """The carrier's SequenceNumber."""
+    duration_s: int | None = None
+    sip_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsweredBy:
+    """Signal `answered_by`: the verdict of answering machine detection."""
+
+    call_sid: str
+    answered_by: str
+    """Twilio's value: human, machine_start, machine_end_beep, machine_end_silence, machine_end_other, fax, unknown."""
+    detection_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaLost:
+    """Signal `media_lost`: a stream's socket closed."""
+
+    epoch: int
+    stream_sid: str
+    clean: bool
+    """A `stop` came before the close, or we closed it ourselves."""
+
+
+class NextStep(StrEnum):
+    """What the carrier is to do after a stream ended."""
+
+    HANG_UP = "hang_up"
+    RECONNECT = "reconnect"
+    DIAL = "dial"
+    APOLOGISE = "apologise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamEnded:
+    """Update `stream_ended`: the carrier asks what to do after `<Connect>`."""
+
+    call_sid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterStream:
+    """Answer to `stream_ended`."""
+
+    step: NextStep
+    number: str = ""
+    """For DIAL: E.164."""
+    text: str = ""
+    """For APOLOGISE: what to say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnRecord:
+    """A turn as the workflow recorded it."""
+
+    seq: int
+    kind: TurnKind
+    stage: str
+    """The stage after the turn."""
+    caller_words: str
+    heard_words: str
+    move: str
+    interrupted: bool
+    refusal: str = ""
+    rejected_slots: dict[str, str] = field(default_factory=dict)
+    objection: str = ""
+    passages: list[str] = field(default_factory=list)
+    timings: TurnTimings = field(default_factory=TurnTimings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSnapshot:
+    """Query `snapshot`: the call as it stands."""
+
+    call_id: str
+    script_id: str
+    script_hash: str
+    call_sid: str
+    carrier_status: str
+    answered_by: str
+    epoch: int
+    state: ScriptState
+    turns: list[TurnRecord]
+    ignored_signals: int
+    """Stale or repeated messages."""
+    appointment_at: str = ""
+    is_over: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostCall:
+    """What the model extracted from the transcript, beside what the script machine knows."""
+
+    outcome: str
+    summary: str
+    objections: list[str]
+    next_step: str
+    slots: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallResult:
+    """Result of a CallWorkflow."""
+
+    call_id: str
+    call_sid: str
+    outcome: Outcome
+    carrier_status: str
+    stage: str
+    slots: dict[str, SlotValue]
+    objections: dict[str, int]
+    turns: list[TurnRecord]
+    appointment_at: str = ""
+    call_back_when: str = ""
+    post_call: PostCall | None = None
+    duration_s: int | None = None

@@ -1,0 +1,31 @@
+"""PURE. Where a call stands in its script: one JSON-ready value, the same in the gateway and in the workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workflows.script.model import Outcome, SlotValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptState:
+    """Everything that `advance` knows of a call. Plain JSON types only: it crosses process edges."""
+
+    stage: str
+    today: str = ""
+    """ISO date at the callee's place; empty until the call is answered."""
+    slots: dict[str, SlotValue] = field(default_factory=dict)
+    objections: dict[str, int] = field(default_factory=dict)
+    """How often each objection was raised."""
+    lines_heard: list[str] = field(default_factory=list)
+    """Must-say lines heard in full."""
+    turns: int = 0
+    """Moves proposed so far."""
+    refused: int = 0
+    """Proposed moves that were refused."""
+    silences: int = 0
+    """Silence prompts in a row."""
+    outcome: Outcome | None = None
+    """Set once the script is over."""
+    transfer_to: str = ""
+    call_back_when: str = ""
