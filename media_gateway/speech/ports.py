@@ -108,3 +108,10 @@ class VoiceDetector(Protocol):
 
     def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
         """Take the next audio (any length); at_ms is the stream time of its first sample."""
+
+
+class VoiceDetectors(Protocol):
+    """Makes one detector a call; they share one model."""
+
+    def open(self) -> VoiceDetector:
+        """A detector with fresh state."""

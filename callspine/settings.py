@@ -1,0 +1,152 @@
+"""Every setting of Callspine, read from `CALLSPINE_*` variables (and a `.env` file) once, at a composition root.
+
+A wrong or missing value is refused at start with the variable's name. Secrets are never printed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AnyUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "CALLSPINE_"
+
+
+class SettingsError(Exception):
+    """Settings that cannot work; the message names each variable and what to do."""
+
+
+class Settings(BaseSettings):
+    """All settings. Every vendor's address is one of them, so that a proxy, a region or an emulator can stand in."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
+    )
+
+    # --- the gateway -------------------------------------------------------------------------
+    host: str = "127.0.0.1"
+    port: int = 8040
+    public_url: AnyUrl = AnyUrl("http://127.0.0.1:8040")
+    """How the carrier reaches the gateway. Signatures are checked against it, never against the Host header."""
+    gateway_id: str = "gateway-1"
+    stream_token_secret: SecretStr = SecretStr("")
+    """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
+    longest_message_bytes: int = 65_536
+    """A media stream message above this is dropped."""
+
+    # --- Temporal ----------------------------------------------------------------------------
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_port: int = 7233
+    """Port of the embedded dev server."""
+    temporal_ui_port: int = 8233
+
+    # --- the carrier -------------------------------------------------------------------------
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_api_base_url: AnyUrl = AnyUrl("https://api.twilio.com")
+    twilio_from: str = ""
+    """E.164 caller id for outbound calls."""
+    twilio_async_amd: bool = True
+
+    # --- speech ------------------------------------------------------------------------------
+    deepgram_api_key: SecretStr = SecretStr("")
+    deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
+    deepgram_model: str = "nova-3"
+    tts: Literal["cartesia", "aura"] = "cartesia"
+    cartesia_api_key: SecretStr = SecretStr("")
+    cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
+    cartesia_model: str = "sonic-3"
+    cartesia_voice_id: str = ""
+    aura_model: str = "aura-2-thalia-en"
+
+    # --- the model ---------------------------------------------------------------------------
+    llm_api_key: SecretStr = SecretStr("")
+    llm_base_url: AnyUrl = AnyUrl("https://api.openai.com/v1")
+    llm_model: str = "gpt-4.1-mini"
+    llm_first_token_timeout_s: float = 5.0
+    llm_idle_timeout_s: float = 3.0
+
+    # --- stores ------------------------------------------------------------------------------
+    scripts_dir: Path = Path("sales_scripts")
+    inbound_script: str = "solar_consult"
+    """The script of calls that come in."""
+    database_url: str = "sqlite:///var/callspine.db"
+    qdrant_url: AnyUrl | None = None
+    """Empty: an embedded index in the gateway's memory."""
+    qdrant_api_key: SecretStr = SecretStr("")
+
+    # --- turn-taking -------------------------------------------------------------------------
+    end_pause_ms: int = Field(default=700, ge=100, le=5000)
+    unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
+    interrupt_ms: int = Field(default=240, ge=60, le=2000)
+    filler_after_ms: int = Field(default=1800, ge=200)
+    fallback_after_ms: int = Field(default=6000, ge=500)
+    silence_ms: int = Field(default=8000, ge=1000)
+
+    @model_validator(mode="after")
+    def _pauses_in_order(self) -> Settings:
+        if self.unfinished_pause_ms < self.end_pause_ms:
+            raise ValueError(
+                f"{PREFIX}UNFINISHED_PAUSE_MS must be at least {PREFIX}END_PAUSE_MS "
+                f"({self.end_pause_ms})"
+            )
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises SettingsError with every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            where = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+            lines.append(f"{where}: {problem['msg']}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+_NEEDED_BY_GATEWAY = {
+    "twilio_auth_token": "the carrier's requests are signed with it",
+    "stream_token_secret": "it signs the media streams' one-time tokens: any 32 random characters",
+    "deepgram_api_key": "speech to text is Deepgram",
+    "llm_api_key": "the model's endpoint asks for it (any text where it does not)",
+}
+_NEEDED_BY_VOICE = {
+    "cartesia": {"cartesia_api_key": "CALLSPINE_TTS is cartesia", "cartesia_voice_id": "CALLSPINE_TTS is cartesia"},
+    "aura": {"deepgram_api_key": "CALLSPINE_TTS is aura"},
+}
+_NEEDED_BY_WORKER = {
+    "twilio_account_sid": "calls are placed through Twilio",
+    "twilio_auth_token": "calls are placed through Twilio",
+    "twilio_from": "outbound calls need a caller id",
+    "llm_api_key": "the model reads the call's transcript afterwards",
+}
+
+
+def require_for_gateway(settings: Settings) -> None:
+    """Refuse to start a gateway that lacks a key. Raises SettingsError naming each variable."""
+    _require(settings, _NEEDED_BY_GATEWAY | _NEEDED_BY_VOICE[settings.tts])
+
+
+def require_for_worker(settings: Settings) -> None:
+    """Refuse to start a worker that lacks a key. Raises SettingsError naming each variable."""
+    _require(settings, _NEEDED_BY_WORKER)
+
+
+def _require(settings: Settings, needed: dict[str, str]) -> None:
+    missing = []
+    for name, why in needed.items():
+        value = getattr(settings, name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        if not text:
+            missing.append(f"{PREFIX}{name.upper()} is not set: {why}")
+    if missing:
+        raise SettingsError("\n".join(missing))
+
+
+def base_url(url: AnyUrl) -> str:
+    """A URL setting as text without the trailing slash that pydantic adds."""
+    return str(url).rstrip("/")

@@ -1,0 +1,148 @@
+"""One agent turn as it is made: what the script decided, what is spoken in which segment, when each step happened."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from media_gateway.speech.ports import Speech
+from workflows.contracts.payloads import TurnCompleted, TurnKind, TurnTimings
+from workflows.script.effects import (
+    Effect,
+    EndCall,
+    RefuseMove,
+    SpeakLine,
+    SpeakReply,
+    Transfer,
+)
+from workflows.script.state import ScriptState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A sentence or line handed to the voice."""
+
+    text: str
+    line_id: str = ""
+    """Empty for the model's own words."""
+    must_say: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Stamps:
+    """Stream times in ms of a turn's steps; None until they happen."""
+
+    speech_end: int
+    words_final: int | None = None
+    end_of_turn: int | None = None
+    request_sent: int | None = None
+    first_token: int | None = None
+    move_chosen: int | None = None
+    first_words: int | None = None
+    first_audio: int | None = None
+    first_audio_sent: int | None = None
+
+    def timings(self) -> TurnTimings:
+        """Milliseconds from the caller's last sound."""
+
+        def since(at: int | None) -> int | None:
+            return None if at is None else at - self.speech_end
+
+        return TurnTimings(
+            speech_end_at_ms=self.speech_end,
+            words_final=since(self.words_final),
+            end_of_turn=since(self.end_of_turn),
+            request_sent=since(self.request_sent),
+            first_token=since(self.first_token),
+            move_chosen=since(self.move_chosen),
+            first_words=since(self.first_words),
+            first_audio=since(self.first_audio),
+            first_audio_sent=since(self.first_audio_sent),
+            # Nothing is queued before a reply's first audio, so it plays when it is sent.
+            first_audio_played=since(self.first_audio_sent),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class AgentTurn:
+    """An agent turn between the command that began it and the signal that tells of it."""
+
+    reply_id: int
+    kind: TurnKind
+    stamps: Stamps
+    caller_words: str = ""
+    digit: str = ""
+    move: str = ""
+    slots: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    passages: tuple[str, ...] = ()
+    segments: list[Segment] = field(default_factory=list)
+    decided: ScriptState | None = None
+    """The script's state if this turn happens; it becomes the call's when its first audio goes out."""
+    ends_call: bool = False
+    is_committed: bool = False
+    is_written: bool = False
+    """No more segments follow."""
+    speech: Speech | None = None
+    making: asyncio.Task[None] | None = None
+    playing: asyncio.Task[None] | None = None
+
+    def decide(
+        self, state: ScriptState, effects: tuple[Effect, ...]
+    ) -> tuple[list[Segment], bool, list[Segment]]:
+        """Take the script's decision: the lines before the model's words, whether those are spoken, the lines after."""
+        self.decided = state
+        before: list[Segment] = []
+        after: list[Segment] = []
+        speaks_reply = False
+        for effect in effects:
+            match effect:
+                case SpeakReply():
+                    speaks_reply = True
+                case SpeakLine():
+                    segment = Segment(
+                        text=effect.text, line_id=effect.line_id, must_say=effect.must_say
+                    )
+                    (after if speaks_reply else before).append(segment)
+                case RefuseMove():
+                    self.refusal = self.refusal or "guard"
+                case EndCall() | Transfer():
+                    self.ends_call = True
+                case _:
+                    pass  # what must last is the workflow's to do
+        return before, speaks_reply, after
+
+    def completed(
+        self,
+        *,
+        epoch: int,
+        seq: int,
+        stage: str,
+        heard_words: str,
+        lines_heard: tuple[str, ...],
+        interrupted: bool,
+    ) -> TurnCompleted:
+        """The signal that tells the workflow of this turn."""
+        return TurnCompleted(
+            epoch=epoch,
+            seq=seq,
+            kind=self.kind,
+            caller_words=self.caller_words,
+            move=self.move,
+            slots=self.slots,
+            digit=self.digit,
+            stage=stage,
+            reply_words=" ".join(segment.text for segment in self.segments),
+            heard_words=heard_words,
+            lines_heard=list(lines_heard),
+            interrupted=interrupted,
+            refusal=self.refusal,
+            passages=list(self.passages),
+            timings=self.stamps.timings(),
+        )
+
+    def cancel(self) -> None:
+        """Stop making and playing; the voice's own cancel is the session's to await."""
+        for task in (self.making, self.playing):
+            if task is not None:
+                task.cancel()

@@ -1,0 +1,32 @@
+"""The gateway's web application: webhooks, the media socket and a health check."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from media_gateway import media_socket, webhooks
+from media_gateway.parts import GatewayParts
+
+
+def create_app(parts: GatewayParts) -> FastAPI:
+    """The application around its parts. Its shutdown delivers what Temporal has not acknowledged, then closes vendors."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await parts.link.close()
+        await parts.voice.close()
+
+    app = FastAPI(title="Callspine media gateway", lifespan=lifespan, openapi_url=None)
+    app.state.parts = parts
+    app.include_router(webhooks.router)
+    app.include_router(media_socket.router)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "gateway": parts.gateway_id}
+
+    return app

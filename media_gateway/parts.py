@@ -1,0 +1,34 @@
+"""What a gateway is made of: every vendor, store and rule that the composition root put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from media_gateway.ports import Dialogue, Knowledge
+from media_gateway.signature import CarrierSignature
+from media_gateway.speech.ports import SpeechToText, TextToSpeech, VoiceDetectors
+from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.types import TurnPolicy
+from media_gateway.workflow_link import TemporalLink
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayParts:
+    """One gateway process. All of it is shared by all its calls."""
+
+    gateway_id: str
+    public_url: str
+    """No trailing slash."""
+    inbound_script: str
+    longest_message_bytes: int
+    signature: CarrierSignature
+    tokens: StreamTokens
+    link: TemporalLink
+    recogniser: SpeechToText
+    voice: TextToSpeech
+    detectors: VoiceDetectors
+    dialogue: Dialogue
+    knowledge: Mapping[str, Knowledge] = field(default_factory=dict)
+    """By script id."""
+    policy: TurnPolicy = field(default_factory=TurnPolicy)

@@ -1,0 +1,64 @@
+"""PURE. The TwiML that the gateway answers with."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from twilio.twiml.voice_response import VoiceResponse
+
+from workflows.contracts.payloads import AfterStream, NextStep
+
+
+def media_url(public_url: str) -> str:
+    """The media socket's address: the public URL with `ws` for `http`, `wss` for `https`. No query: Twilio drops it."""
+    scheme, rest = public_url.split("://", 1)
+    return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/media"
+
+
+def webhook_url(public_url: str, name: str, call_id: str) -> str:
+    """A webhook's absolute address, keyed by our call id."""
+    return f"{public_url}/twilio/{name}?call_id={quote(call_id, safe='')}"
+
+
+def connect_stream(public_url: str, call_id: str, token: str) -> str:
+    """Hand the call's audio to a gateway; when the stream ends the carrier asks `stream-end` what comes next."""
+    response = VoiceResponse()
+    connect = response.connect(
+        action=webhook_url(public_url, "stream-end", call_id), method="POST"
+    )
+    stream = connect.stream(
+        url=media_url(public_url),
+        name="callspine",
+        status_callback=webhook_url(public_url, "stream-status", call_id),
+        status_callback_method="POST",
+    )
+    stream.parameter(name="call_id", value=call_id)
+    stream.parameter(name="token", value=token)
+    # Reached only when the action cannot be asked: never leave a caller in silence.
+    response.hangup()
+    return str(response)
+
+
+def hang_up() -> str:
+    """End the call."""
+    response = VoiceResponse()
+    response.hangup()
+    return str(response)
+
+
+def after_stream(public_url: str, call_id: str, after: AfterStream, token: str) -> str:
+    """What follows a media stream, as the workflow decided."""
+    match after.step:
+        case NextStep.HANG_UP:
+            return hang_up()
+        case NextStep.RECONNECT:
+            return connect_stream(public_url, call_id, token)
+        case NextStep.DIAL:
+            response = VoiceResponse()
+            response.dial(after.number)
+            return str(response)
+        case NextStep.APOLOGISE:
+            response = VoiceResponse()
+            response.say(after.text)
+            response.hangup()
+            return str(response)

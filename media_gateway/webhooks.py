@@ -1,0 +1,156 @@
+"""The carrier's webhooks: voice, status, AMD, stream status and stream end. Signed or refused; each answers at once.
+
+No rule lives here: a webhook is a signal to the call's workflow, or asks it what the carrier is to do.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from starlette.datastructures import FormData
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from media_gateway.parts import GatewayParts
+from media_gateway.twilio import twiml
+from workflows.contracts.payloads import (
+    AfterStream,
+    AnsweredBy,
+    CallInput,
+    CarrierStatus,
+    CarrierUpdate,
+    Direction,
+    NextStep,
+)
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/twilio")
+
+_DONE = Response(status_code=204)
+
+
+def parts_of(request: Request) -> GatewayParts:
+    """The gateway's composition, set by `create_app`."""
+    parts: GatewayParts = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[GatewayParts, Depends(parts_of)]
+
+
+async def signed_form(request: Request, parts: Parts) -> FormData:
+    """The form of a request that the carrier signed. Raises 403 for any other."""
+    form = await request.form()
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    signature = request.headers.get("X-Twilio-Signature", "")
+    if not parts.signature.is_valid_webhook(path, form, signature):
+        log.warning(
+            "webhook_refused",
+            path=request.url.path,
+            reason="signature missing" if not signature else "signature does not match",
+            hint="CALLSPINE_PUBLIC_URL must be what the carrier calls, and the auth token the account's",
+        )
+        raise HTTPException(403, "not signed by the carrier")
+    return form
+
+
+Form = Annotated[FormData, Depends(signed_form)]
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _number(form: FormData, name: str) -> int | None:
+    text = _text(form, name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _xml(text: str) -> Response:
+    return Response(text, media_type="text/xml")
+
+
+@router.post("/voice")
+async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
+    """A call was answered (ours) or came in: send its audio to the media socket."""
+    call_sid = _text(form, "CallSid")
+    if not call_id:
+        call_id = f"in-{call_sid}"
+        call = CallInput(
+            call_id=call_id,
+            script_id=parts.inbound_script,
+            to=_text(form, "To"),
+            from_=_text(form, "From"),
+            direction=Direction.INBOUND,
+        )
+        try:
+            await parts.link.start_inbound(call)
+        except RPCError as error:
+            log.error("inbound_not_started", call_sid=call_sid, status=error.status.name)
+            sorry = "We are sorry, we cannot take your call right now. Please call again later."
+            after = AfterStream(step=NextStep.APOLOGISE, text=sorry)
+            return _xml(twiml.after_stream(parts.public_url, call_id, after, token=""))
+    token = parts.tokens.issue(call_id, now_s=time.time())
+    log.info("call_answered", call_id=call_id, call_sid=call_sid)
+    return _xml(twiml.connect_stream(parts.public_url, call_id, token))
+
+
+@router.post("/status")
+async def status(form: Form, parts: Parts, call_id: str) -> Response:
+    """A call progress event."""
+    text = _text(form, "CallStatus")
+    if text not in set(CarrierStatus):
+        log.warning("carrier_status_unknown", call_id=call_id, status=text[:40])
+        return _DONE
+    sequence = _number(form, "SequenceNumber")
+    update = CarrierUpdate(
+        call_sid=_text(form, "CallSid"),
+        status=CarrierStatus(text),
+        sequence=-1 if sequence is None else sequence,
+        duration_s=_number(form, "CallDuration"),
+        sip_code=_number(form, "SipResponseCode"),
+    )
+    parts.link.carrier_status(call_id, update)
+    return _DONE
+
+
+@router.post("/amd")
+async def amd(form: Form, parts: Parts, call_id: str) -> Response:
+    """The verdict of asynchronous answering machine detection."""
+    verdict = AnsweredBy(
+        call_sid=_text(form, "CallSid"),
+        answered_by=_text(form, "AnsweredBy"),
+        detection_ms=_number(form, "MachineDetectionDuration") or 0,
+    )
+    parts.link.answered_by(call_id, verdict)
+    return _DONE
+
+
+@router.post("/stream-status")
+async def stream_status(form: Form, call_id: str) -> Response:
+    """The carrier's view of a media stream; the socket itself tells us more and sooner."""
+    event = _text(form, "StreamEvent")
+    if event == "stream-error":
+        log.warning("stream_error", call_id=call_id, error=_text(form, "StreamError")[:200])
+    else:
+        log.info("stream_status", call_id=call_id, stream_event=event[:40])
+    return _DONE
+
+
+@router.post("/stream-end")
+async def stream_end(form: Form, parts: Parts, call_id: str) -> Response:
+    """`<Connect>` is over: the workflow says whether to hang up, reconnect, or dial a person."""
+    # The last turn must be in the workflow before it is asked whether the script is over.
+    await parts.link.flush(call_id, within_s=3.0)
+    try:
+        after = await parts.link.stream_ended(call_id, _text(form, "CallSid"))
+    except (RPCError, TimeoutError, WorkflowUpdateFailedError) as error:
+        log.warning("stream_end_unanswered", call_id=call_id, error=type(error).__name__)
+        return _xml(twiml.hang_up())
+    log.info("stream_ended", call_id=call_id, step=after.step.value)
+    token = parts.tokens.issue(call_id, now_s=time.time())
+    return _xml(twiml.after_stream(parts.public_url, call_id, after, token))
