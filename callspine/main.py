@@ -1,7 +1,92 @@
-"""The command line: `callspine`."""
+"""The command line: `callspine`. A wrong setting or input is one clear message and exit status 2, never a trace."""
 
 from __future__ import annotations
 
-import typer
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+os.environ.setdefault("BAML_LOG", "off")
+
+import typer
+from rich.console import Console
+
+from callspine import script_commands
+from callspine.settings import SettingsError, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(script_commands.app, name="script")
+
+
+def _add_calls() -> None:
+    from callspine import calls
+
+    app.add_typer(calls.app, name="call")
+
+
+_add_calls()
+
+
+@app.command()
+def gateway() -> None:
+    """Run a media gateway."""
+    from callspine import gateway as root
+    from callspine.logs import configure
+
+    configure("gateway")
+    root.run(load_settings())
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: the calls' workflows and their activities."""
+    from callspine import worker as root
+    from callspine.logs import configure
+
+    configure("worker")
+    asyncio.run(root.serve(load_settings()))
+
+
+@app.command()
+def up() -> None:
+    """Start the whole system on this machine; Ctrl-C stops it."""
+    from callspine.up import up as start
+
+    with _failures_told():
+        asyncio.run(start(load_settings(), Console()))
+
+
+@app.command()
+def demo(
+    fault: Annotated[
+        str, typer.Option(help="Break the call on purpose: no-clear, unheard-disclosure, lost-turn.")
+    ] = "",
+) -> None:
+    """Place one sales call end to end on the stand-ins and leave the evidence in out/."""
+    from callspine.demo import demo as place
+
+    with _failures_told():
+        sys.exit(asyncio.run(place(load_settings(), Console(), fault=fault)))
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    from callspine.supervisor import ProcessFailed
+
+    try:
+        yield
+    except ProcessFailed as error:
+        Console(stderr=True).print(f"[red]{error}[/]", highlight=False)
+        sys.exit(1)
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        app()
+    except SettingsError as error:
+        Console(stderr=True).print(f"callspine: {error}", style="red", highlight=False, markup=False)
+        sys.exit(2)

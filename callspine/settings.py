@@ -69,6 +69,15 @@ class Settings(BaseSettings):
     llm_first_token_timeout_s: float = 5.0
     llm_idle_timeout_s: float = 3.0
 
+    # --- rehearsal: only `callspine up` and `callspine demo` read these ------------------------
+    stand_ins: str = "carrier,stt,tts,llm"
+    """What runs as a local stand-in. Take a name out to use the real vendor, with its key."""
+    vendors_port: int = 8041
+    carrier_port: int = 8042
+    rehearsal_caller: Path = Path("rehearsal/callers/demo.yaml")
+    out_dir: Path = Path("out")
+    var_dir: Path = Path("var")
+
     # --- stores ------------------------------------------------------------------------------
     scripts_dir: Path = Path("sales_scripts")
     inbound_script: str = "solar_consult"

@@ -1,0 +1,146 @@
+"""Composition root of the media gateway: which vendors, stores and rules this process runs with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# BAML prints prompts and replies, callers' words included, unless told not to before its first import.
+os.environ.setdefault("BAML_LOG", "off")
+
+import httpx
+import structlog
+import uvicorn
+from temporalio.client import Client
+
+from callspine.ports import refuse_busy_port
+from callspine.settings import Settings, base_url, require_for_gateway
+from media_gateway.app import create_app
+from media_gateway.dialogue import BamlDialogue
+from media_gateway.knowledge.embedding import Embedder
+from media_gateway.knowledge.store import QdrantKnowledge
+from media_gateway.parts import GatewayParts
+from media_gateway.ports import Knowledge
+from media_gateway.signature import CarrierSignature
+from media_gateway.speech.aura_tts import AuraTextToSpeech
+from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
+from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
+from media_gateway.speech.ports import TextToSpeech
+from media_gateway.speech.silero import SileroDetectors
+from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.types import TurnPolicy
+from media_gateway.workflow_link import TemporalLink
+from workflows.script.parse import ScriptError, parse_script
+
+log = structlog.get_logger(__name__)
+
+LONGEST_FRAME_BYTES = 1 << 20
+"""The socket library closes a connection above this; below it and above the setting a message is only dropped."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
+    require_for_gateway(settings)
+    refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
+    async with httpx.AsyncClient(timeout=30) as http:
+        parts = await compose(settings, http)
+        config = uvicorn.Config(
+            create_app(parts),
+            host=settings.host,
+            port=settings.port,
+            ws_max_size=LONGEST_FRAME_BYTES,
+            ws_per_message_deflate=False,  # fifty small frames a second and call
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+        )
+        await uvicorn.Server(config).serve()
+
+
+async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
+    """Put the gateway's parts together."""
+    public_url = base_url(settings.public_url)
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace
+    )
+    return GatewayParts(
+        gateway_id=settings.gateway_id,
+        public_url=public_url,
+        inbound_script=settings.inbound_script,
+        longest_message_bytes=settings.longest_message_bytes,
+        signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
+        tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
+        link=TemporalLink(client),
+        recogniser=DeepgramSpeechToText(
+            base_url=base_url(settings.deepgram_base_url),
+            api_key=settings.deepgram_api_key.get_secret_value(),
+            model=settings.deepgram_model,
+        ),
+        voice=_voice(settings),
+        detectors=SileroDetectors(),
+        dialogue=BamlDialogue(
+            base_url=base_url(settings.llm_base_url),
+            api_key=settings.llm_api_key.get_secret_value(),
+            model=settings.llm_model,
+            http=http,
+            first_token_timeout_s=settings.llm_first_token_timeout_s,
+            idle_timeout_s=settings.llm_idle_timeout_s,
+        ),
+        knowledge=await _knowledge(settings),
+        policy=TurnPolicy(
+            end_pause_ms=settings.end_pause_ms,
+            unfinished_pause_ms=settings.unfinished_pause_ms,
+            interrupt_ms=settings.interrupt_ms,
+            filler_after_ms=settings.filler_after_ms,
+            fallback_after_ms=settings.fallback_after_ms,
+            silence_ms=settings.silence_ms,
+        ),
+    )
+
+
+def _voice(settings: Settings) -> TextToSpeech:
+    if settings.tts == "aura":
+        return AuraTextToSpeech(
+            base_url=base_url(settings.deepgram_base_url),
+            api_key=settings.deepgram_api_key.get_secret_value(),
+            model=settings.aura_model,
+        )
+    return CartesiaTextToSpeech(
+        base_url=base_url(settings.cartesia_base_url),
+        api_key=settings.cartesia_api_key.get_secret_value(),
+        voice_id=settings.cartesia_voice_id,
+        model=settings.cartesia_model,
+    )
+
+
+async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
+    """One collection a script: a payload filter over all of them would be slow in local mode."""
+    embedder = Embedder()
+    found: dict[str, Knowledge] = {}
+    for path in sorted(settings.scripts_dir.glob("*.yaml")):
+        try:
+            script = parse_script(path.read_text(encoding="utf-8"), name=str(path))
+        except ScriptError as error:
+            log.error("script_refused", file=str(path), reason=str(error))
+            continue
+        if script.knowledge:
+            found[script.script_id] = await QdrantKnowledge.open(
+                script_id=script.script_id,
+                folder=Path(path.parent, script.knowledge),
+                embedder=embedder,
+                url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
+                api_key=settings.qdrant_api_key.get_secret_value() or None,
+            )
+    return found
+
+
+def run(settings: Settings) -> None:
+    """Run the gateway on the fastest loop there is."""
+    import asyncio
+
+    if sys.platform != "win32":
+        import uvloop
+
+        uvloop.run(serve(settings))
+    else:
+        asyncio.run(serve(settings))
