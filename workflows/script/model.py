@@ -78,6 +78,10 @@ class Move:
     line: Line | None = None
     objection: str | None = None
     """The objection that it answers, if any."""
+    when_complete: bool = False
+    """Taken by the machine itself when the stage's slots are filled and its guard holds."""
+    slots: tuple[str, ...] = ()
+    """Slots that may be given with it, beside the stage's own."""
 
 
 class Outcome(StrEnum):
@@ -111,6 +115,8 @@ class Stage:
     """Spoken when the model's answer cannot be used."""
     resume: Line
     """Spoken when the call goes on after its media was lost."""
+    reask: Line
+    """The stage's question again, after a question or an objection was answered and no slot is missing."""
     collects: tuple[str, ...] = ()
     """Slots asked for here, in order."""
     objections: tuple[str, ...] = ()
@@ -156,6 +162,8 @@ class Script:
     """Spoken when the model is slow; used in turn."""
     silence: tuple[Line, ...]
     """Spoken when the caller says nothing; after the last one the call ends."""
+    appointment_slot: str | None = None
+    """The slot whose value is booked when the call ends with an appointment."""
     knowledge: str | None = None
     """Folder of passages, relative to the script's file."""
     key_terms: tuple[str, ...] = ()

@@ -19,6 +19,8 @@ class ScriptState:
     """How often each objection was raised."""
     lines_heard: list[str] = field(default_factory=list)
     """Must-say lines heard in full."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Values for placeholders that are known of this person, e.g. `first_name`."""
     turns: int = 0
     """Moves proposed so far."""
     refused: int = 0
