@@ -189,7 +189,7 @@ class CallSession:
             self._recognition.send(frame.mulaw)
         for change in self._detector.hear(frame.mulaw, frame.timestamp_ms):
             event = SpeechStarted if change.speaking else SpeechStopped
-            self._happened(event())
+            self._happened(event(at=Ms(change.at_ms)))
 
     def _transcribed(self, transcript: Transcript) -> None:
         if transcript.is_final:
@@ -364,8 +364,8 @@ class CallSession:
         elif not turn.segments:
             # A decision without a word: the turn is over at once.
             self._commit(turn)
-            self._happened(ReplyFailed(reply_id=turn.reply_id))
             self._finish(turn, interrupted=False)
+            self._happened(ReplyPlayed(reply_id=turn.reply_id))
 
     async def _say(self, turn: AgentTurn, segment: Segment) -> None:
         now = self._now()
@@ -470,11 +470,17 @@ class CallSession:
         await self._speak_lines(turn, after)
 
     def _speech_failed(self, turn: AgentTurn, error: VendorUnavailable) -> None:
+        """Before any audio the machine asks for the authored line, which tries the voice again; after it, the turn ends."""
+        if self._turn is not turn:
+            return
         log.error("voice_failed", vendor=error.vendor, reason=error.reason)
-        if self._turn is turn:
-            self._commit(turn)
+        if turn.stamps.first_audio_sent is None:
+            turn.speech = None
+            turn.segments.clear()
+            self._playout.begin_reply(turn.reply_id)
+        else:
             self._finish(turn, interrupted=True)
-            self._happened(ReplyFailed(reply_id=turn.reply_id))
+        self._happened(ReplyFailed(reply_id=turn.reply_id))
 
     def _interrupt(self, reply_id: int) -> None:
         turn = self._turn

@@ -37,10 +37,16 @@ class Floor(Enum):
 class SpeechStarted:
     """The voice detector hears the caller."""
 
+    at: Ms | None = None
+    """When the sound began; None: when the event came."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechStopped:
     """The voice detector no longer hears the caller."""
+
+    at: Ms | None = None
+    """When the last sound was; None: when the event came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +218,8 @@ class TurnPolicy:
     silence_ms: int = 8000
     """Nobody speaks for this long: prompt the caller."""
     longest_turn_ms: int = 60_000
-    """Backstop: a caller's turn is answered at the latest after this."""
+    """Backstop: a caller's turn is answered, and an agent's cut off, at the latest after this."""
     stuck_ms: int = 15_000
-    """Backstop: the agent holds the floor or thinks without any progress for this long; the floor is open again."""
+    """Backstop: no audio this long after the fallback was asked for; the floor is open again."""
     drain_ms: int = 300
     """Between the last mark and the hang-up, so that the last word is not clipped on the line."""
