@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,11 +61,21 @@ class WordsWritten:
 ReplyPart = MoveChosen | WordsWritten
 
 
+@dataclass(slots=True, kw_only=True)
+class ReplyTrace:
+    """When a reply's steps happened, in seconds on the event loop's clock."""
+
+    request_sent_s: float | None = None
+    first_token_s: float | None = None
+
+
 class Dialogue(Protocol):
     """The model."""
 
-    def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyPart]:
-        """Stream a reply. Closing the iterator cancels the HTTP stream at once.
+    def reply(
+        self, request: ReplyRequest, trace: ReplyTrace | None = None
+    ) -> AsyncGenerator[ReplyPart, None]:
+        """Stream a reply; `trace` is filled with the times of its steps. Closing the iterator cancels the HTTP stream at once.
 
         Raises `media_gateway.errors.NoUsableReply` for a move outside the allowed set, broken JSON, or no answer in time.
         """

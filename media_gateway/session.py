@@ -15,10 +15,9 @@ from typing import Any, assert_never
 import structlog
 
 from media_gateway.agent_turn import AgentTurn, Segment, Stamps
-from media_gateway.dialogue import ReplyTrace
 from media_gateway.errors import NoUsableReply, VendorUnavailable
 from media_gateway.parts import GatewayParts
-from media_gateway.ports import Exchange, MoveChosen, ReplyRequest, WordsWritten
+from media_gateway.ports import Exchange, MoveChosen, ReplyRequest, ReplyTrace, WordsWritten
 from media_gateway.prefetch import Prefetch
 from media_gateway.speech.ports import Recognition, SpokenAudio, Transcript
 from media_gateway.turns.machine import TurnMachine

@@ -88,6 +88,11 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
             assert_never(event)
 
 
+def next_question(script: Script, state: ScriptState) -> str:
+    """The authored question that follows the model's words as long as the call stays in its stage."""
+    return spoken_line(script, state, _reask(script, state))
+
+
 def _say_first(script: Script, state: ScriptState, line: Line) -> tuple[Effect, ...]:
     """A line of the script, the disclosure before it as long as it was not heard in full."""
     effects: list[Effect] = []

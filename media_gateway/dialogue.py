@@ -1,0 +1,226 @@
+"""The model's reply: BAML builds the request and parses the partials, the event stream is read here.
+
+BAML's own `b.stream` hands partials out on a 50 ms ticker and, when its loop is left, joins its thread on the event
+loop for seconds; so only its modular API is on the spoken path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from datetime import date
+
+import httpx
+import structlog
+from baml_py import BamlError, ClientRegistry
+from httpx_sse import EventSource, SSEError
+
+from baml_client import b, types
+from baml_client.stream_types import NextTurn
+from baml_client.type_builder import TypeBuilder
+from media_gateway.errors import NoUsableReply
+from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
+from media_gateway.sentences import SentenceCutter
+from workflows.script.lines import spoken_value
+from workflows.script.machine import next_question
+from workflows.script.moves import allowed_moves, askable_slots
+
+log = structlog.get_logger(__name__)
+
+_CLIENT = "Chosen"
+LONGEST_REPLY_CHARACTERS = 4000
+
+
+class BamlDialogue:
+    """Implements `Dialogue` on any OpenAI-compatible endpoint. Never run against a real one here."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        http: httpx.AsyncClient,
+        first_token_timeout_s: float = 5.0,
+        idle_timeout_s: float = 3.0,
+    ) -> None:
+        self._http = http
+        self._first_token_timeout_s = first_token_timeout_s
+        self._idle_timeout_s = idle_timeout_s
+        self._registry = ClientRegistry()
+        options = {"base_url": base_url, "api_key": api_key, "model": model, "temperature": 0.2}
+        self._registry.add_llm_client(_CLIENT, "openai-generic", options)
+        self._registry.set_primary(_CLIENT)
+
+    async def reply(
+        self, request: ReplyRequest, trace: ReplyTrace | None = None
+    ) -> AsyncGenerator[ReplyPart, None]:
+        """Stream a reply; see `Dialogue`."""
+        trace = trace or ReplyTrace()
+        names = [move.name for move in allowed_moves(request.script, request.state)]
+        builder = TypeBuilder()
+        for name in names:
+            builder.NextMove.add_value(name)
+        reader = _ReplyReader(frozenset(names), builder)
+        text = ""
+        try:
+            async for token in self._tokens(request, builder, trace):
+                text += token
+                if len(text) > LONGEST_REPLY_CHARACTERS:
+                    break
+                for part in reader.read(text):
+                    yield part
+            for part in reader.finish(text):
+                yield part
+        except TimeoutError:
+            raise NoUsableReply("timeout") from None
+        except (httpx.HTTPError, SSEError) as error:
+            log.warning("model_unreachable", error=type(error).__name__)
+            raise NoUsableReply("http") from error
+
+    async def _tokens(
+        self, request: ReplyRequest, builder: TypeBuilder, trace: ReplyTrace
+    ) -> AsyncGenerator[str, None]:
+        loop = asyncio.get_running_loop()
+        built = await b.stream_request.TakeTurn(
+            turn_context(request), {"tb": builder, "client_registry": self._registry}
+        )
+        headers = {k: v for k, v in built.headers.items() if k != "baml-original-url"}
+        trace.request_sent_s = loop.time()
+        patience_s = self._first_token_timeout_s
+        async with asyncio.timeout(patience_s) as limit:
+            async with self._http.stream(
+                built.method, built.url, headers=headers, content=built.body.raw()
+            ) as response:
+                if response.status_code != 200:
+                    raise httpx.HTTPStatusError(
+                        f"status {response.status_code}",
+                        request=response.request,
+                        response=response,
+                    )
+                async for event in EventSource(response).aiter_sse():
+                    if event.data == "[DONE]":
+                        return
+                    token = _token_of(event.data)
+                    if not token:
+                        continue
+                    if trace.first_token_s is None:
+                        trace.first_token_s = loop.time()
+                    limit.reschedule(loop.time() + self._idle_timeout_s)
+                    yield token
+
+
+class _ReplyReader:
+    """Turns the growing JSON into parts: the move once it is certain, then the words piece by piece."""
+
+    def __init__(self, allowed: frozenset[str], builder: TypeBuilder) -> None:
+        self._allowed = allowed
+        self._builder = builder
+        self._cutter = SentenceCutter()
+        self._has_move = False
+
+    def read(self, text: str) -> list[ReplyPart]:
+        partial = self._parse(text)
+        if partial is None or partial.say is None:
+            return []  # `say` comes last: once it begins, move and slots are complete
+        parts = self._move(text, partial)
+        return [*parts, *map(_words, self._cutter.pieces(partial.say))]
+
+    def finish(self, text: str) -> list[ReplyPart]:
+        partial = self._parse(text)
+        if partial is None:
+            raise NoUsableReply("malformed")
+        parts = self._move(text, partial)
+        return [*parts, *map(_words, self._cutter.finish(partial.say or ""))]
+
+    def _parse(self, text: str) -> NextTurn | None:
+        try:
+            return b.parse_stream.TakeTurn(text, {"tb": self._builder})
+        except BamlError:
+            return None  # not enough text yet, or none that fits
+
+    def _move(self, text: str, partial: NextTurn) -> list[ReplyPart]:
+        if self._has_move:
+            return []
+        move = str(partial.chosen or "")
+        written = _written_move(text)
+        # BAML matches leniently ("hang up" is read as hangup); a move counts only as it is written.
+        if not move or move not in self._allowed or (written and written != move):
+            reason = "move" if written or move else "malformed"
+            raise NoUsableReply(reason, proposed_move=written[:80])
+        self._has_move = True
+        slots = {
+            slot.name: slot.value for slot in partial.slots or () if slot.name and slot.value
+        }
+        return [MoveChosen(move=move, slots=slots)]
+
+
+def turn_context(request: ReplyRequest) -> types.TurnContext:
+    """What the model sees of a turn: the present stage and nothing of the others."""
+    script, state = request.script, request.state
+    stage = script.stages[state.stage]
+    today = date.fromisoformat(state.today) if state.today else None
+    return types.TurnContext(
+        company=script.company,
+        agent=script.agent_name,
+        stage=stage.name,
+        goal=stage.goal,
+        question=next_question(script, state),
+        today=f"{today:%A} {today.isoformat()}" if today else "",
+        moves=[
+            types.MoveOption(
+                name=move.name, description=move.description, examples=list(move.examples)
+            )
+            for move in allowed_moves(script, state)
+        ],
+        slots=[
+            types.SlotOption(
+                name=name,
+                type=script.slots[name].type.value,
+                description=script.slots[name].description,
+                choices=list(script.slots[name].choices),
+                value=(
+                    spoken_value(script.slots[name], state.slots[name])
+                    if name in state.slots
+                    else ""
+                ),
+            )
+            for name in askable_slots(script, state)
+        ],
+        facts=[f"{name}: {value}" for name, value in {**script.facts, **request.facts}.items()],
+        passages=[f"{passage.source}: {_as_data(passage.text)}" for passage in request.passages],
+        history=[
+            types.PastTurn(caller=_as_data(past.caller_words), agent=past.agent_words)
+            for past in request.history
+        ],
+        caller_words=_as_data(request.caller_words),
+    )
+
+
+def _as_data(text: str) -> str:
+    """Text from outside cannot close its own fence."""
+    return text.replace("<<<", "").replace(">>>", "")
+
+
+def _token_of(data: str) -> str:
+    try:
+        choices = json.loads(data)["choices"]
+        content = choices[0]["delta"].get("content") if choices else ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        raise NoUsableReply("malformed") from None
+    return content if isinstance(content, str) else ""
+
+
+def _written_move(text: str) -> str:
+    """The move's name as it stands in the raw reply; empty when it is not plain JSON."""
+    _, found, rest = text.partition('"move"')
+    if not found:
+        return ""
+    _, _, value = rest.partition('"')
+    name, closed, _ = value.partition('"')
+    return name if closed else ""
+
+
+def _words(text: str) -> WordsWritten:
+    return WordsWritten(text=text)
