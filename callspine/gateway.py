@@ -23,7 +23,6 @@ from media_gateway.knowledge.store import QdrantKnowledge
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.aura_tts import AuraTextToSpeech
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import TextToSpeech
@@ -99,12 +98,6 @@ async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
 
 
 def _voice(settings: Settings) -> TextToSpeech:
-    if settings.tts == "aura":
-        return AuraTextToSpeech(
-            base_url=base_url(settings.deepgram_base_url),
-            api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.aura_model,
-        )
     return CartesiaTextToSpeech(
         base_url=base_url(settings.cartesia_base_url),
         api_key=settings.cartesia_api_key.get_secret_value(),

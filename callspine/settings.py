@@ -6,7 +6,6 @@ A wrong or missing value is refused at start with the variable's name. Secrets a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import AnyUrl, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,12 +54,10 @@ class Settings(BaseSettings):
     deepgram_api_key: SecretStr = SecretStr("")
     deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
     deepgram_model: str = "nova-3"
-    tts: Literal["cartesia", "aura"] = "cartesia"
     cartesia_api_key: SecretStr = SecretStr("")
     cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
     cartesia_model: str = "sonic-3"
     cartesia_voice_id: str = ""
-    aura_model: str = "aura-2-thalia-en"
 
     # --- the model ---------------------------------------------------------------------------
     llm_api_key: SecretStr = SecretStr("")
@@ -121,11 +118,9 @@ _NEEDED_BY_GATEWAY = {
     "twilio_auth_token": "the carrier's requests are signed with it",
     "stream_token_secret": "it signs the media streams' one-time tokens: any 32 random characters",
     "deepgram_api_key": "speech to text is Deepgram",
+    "cartesia_api_key": "text to speech is Cartesia",
+    "cartesia_voice_id": "Cartesia speaks with a voice of your account",
     "llm_api_key": "the model's endpoint asks for it (any text where it does not)",
-}
-_NEEDED_BY_VOICE = {
-    "cartesia": {"cartesia_api_key": "CALLSPINE_TTS is cartesia", "cartesia_voice_id": "CALLSPINE_TTS is cartesia"},
-    "aura": {"deepgram_api_key": "CALLSPINE_TTS is aura"},
 }
 _NEEDED_BY_WORKER = {
     "twilio_account_sid": "calls are placed through Twilio",
@@ -137,7 +132,7 @@ _NEEDED_BY_WORKER = {
 
 def require_for_gateway(settings: Settings) -> None:
     """Refuse to start a gateway that lacks a key. Raises SettingsError naming each variable."""
-    _require(settings, _NEEDED_BY_GATEWAY | _NEEDED_BY_VOICE[settings.tts])
+    _require(settings, _NEEDED_BY_GATEWAY)
 
 
 def require_for_worker(settings: Settings) -> None:

@@ -13,7 +13,8 @@ from datetime import date
 
 import httpx
 import structlog
-from baml_py import BamlError, ClientRegistry
+from baml_py import ClientRegistry
+from baml_py.errors import BamlError
 from httpx_sse import EventSource, SSEError
 
 from baml_client import b, types

@@ -96,4 +96,3 @@ class SileroDetector:
         last_sound_ms = end_ms - STOPS_AFTER * window_ms - HANG_OVER_MS
         return VoiceChange(speaking=False, at_ms=max(0, last_sound_ms))
 
-assert BYTES_PER_MS == SAMPLES_PER_MS  # noqa: S101 - mu-law is a byte a sample
