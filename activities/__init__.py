@@ -1,0 +1,1 @@
+"""One side effect each, idempotent by a business key; called by workflows by name."""

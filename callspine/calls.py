@@ -29,7 +29,9 @@ def e164(text: str) -> str:
     except phonenumbers.NumberParseException as error:
         raise SettingsError(f"{text!r} is not a telephone number: {error}") from None
     if not phonenumbers.is_possible_number(number):
-        raise SettingsError(f"{text!r} is not a possible telephone number; write it as +12125550142")
+        raise SettingsError(
+            f"{text!r} is not a possible telephone number; write it as +12125550142"
+        )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -54,7 +56,9 @@ async def connect(settings: Settings) -> Client:
 @app.command()
 def start(
     to: Annotated[str, typer.Option(help="Number to call, E.164.")],
-    script: Annotated[str, typer.Option(help="Script's file name without .yaml.")] = "solar_consult",
+    script: Annotated[
+        str, typer.Option(help="Script's file name without .yaml.")
+    ] = "solar_consult",
     wait: Annotated[bool, typer.Option(help="Print the call as it happens.")] = True,
 ) -> None:
     """Place an outbound call."""
@@ -70,11 +74,11 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
     call = CallInput(call_id=new_call_id(), script_id=script, to=e164(to))
     client = await connect(settings)
     await start_call(client, call)
-    console.print(f"call {call.call_id}: workflow {call_workflow_id(call.call_id)}", highlight=False)
+    console.print(
+        f"call {call.call_id}: workflow {call_workflow_id(call.call_id)}", highlight=False
+    )
     if wait:
-        handle = client.get_workflow_handle_for(
-            CallWorkflow.run, call_workflow_id(call.call_id)
-        )
+        handle = client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call.call_id))
         result = await follow(handle, console, longest_s=call.longest_call_s + 120)
         console.print(f"outcome: [bold]{result.outcome}[/]")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from rehearsal.evidence import CrmEvidence, collect
+from rehearsal.evidence.table import print_checks, print_turns
 from rich.console import Console
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
@@ -14,10 +16,9 @@ from callspine.calls import connect, new_call_id
 from callspine.follow import follow
 from callspine.settings import Settings, SettingsError
 from callspine.system import System, running_system, wanted_stand_ins
-from rehearsal.evidence import CrmEvidence, collect
-from rehearsal.evidence.table import print_checks, print_turns
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallInput, CallResult, call_workflow_id
+from workflows.script.model import Script
 from workflows.script.parse import parse_script
 from workflows.starter import start_call
 
@@ -39,7 +40,9 @@ async def demo(settings: Settings, console: Console, *, fault: str = "") -> int:
     if fault not in FAULTS:
         raise SettingsError(f"no fault {fault!r}; there are {', '.join(filter(None, FAULTS))}")
     if "carrier" not in wanted_stand_ins(settings):
-        raise SettingsError("the demo's caller lives in the stand-in carrier: CALLSPINE_STAND_INS must name it")
+        raise SettingsError(
+            "the demo's caller lives in the stand-in carrier: CALLSPINE_STAND_INS must name it"
+        )
     gateway_command, carrier_options = FAULTS[fault]
     began_s = time.monotonic()
     console.print("Starting Temporal, the stand-ins, a worker and a gateway ...")
@@ -114,6 +117,6 @@ async def _crm_evidence(
     )
 
 
-def _script(settings: Settings):  # noqa: ANN202
+def _script(settings: Settings) -> Script:
     path = settings.scripts_dir / "solar_consult.yaml"
     return parse_script(path.read_text(encoding="utf-8"), name=str(path))

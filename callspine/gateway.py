@@ -59,9 +59,7 @@ async def serve(settings: Settings) -> None:
 async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
-    client = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace
-    )
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,

@@ -62,7 +62,8 @@ def up() -> None:
 @app.command()
 def demo(
     fault: Annotated[
-        str, typer.Option(help="Break the call on purpose: no-clear, unheard-disclosure, lost-turn.")
+        str,
+        typer.Option(help="Break the call on purpose: no-clear, unheard-disclosure, lost-turn."),
     ] = "",
 ) -> None:
     """Place one sales call end to end on the stand-ins and leave the evidence in out/."""
@@ -88,5 +89,7 @@ def main() -> None:
     try:
         app()
     except SettingsError as error:
-        Console(stderr=True).print(f"callspine: {error}", style="red", highlight=False, markup=False)
+        Console(stderr=True).print(
+            f"callspine: {error}", style="red", highlight=False, markup=False
+        )
         sys.exit(2)

@@ -117,7 +117,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 async def _is_ready(program: Program, log: Path, http: httpx.AsyncClient) -> bool:
     if program.ready_text:
-        return program.ready_text in log.read_text(encoding="utf-8", errors="replace")
+        return program.ready_text in _read(log)
     try:
         return (await http.get(program.ready_url)).status_code == 200
     except httpx.HTTPError:
@@ -129,5 +129,9 @@ def _why(program: Program, process: asyncio.subprocess.Process, log: Path) -> st
 
 
 def _tail(log: Path, lines: int = 15) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = _read(log)
     return "\n".join(text.splitlines()[-lines:])
+
+
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")

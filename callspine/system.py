@@ -64,7 +64,9 @@ async def running_system(
     )
     async with server, Supervisor(var / "log") as supervisor:
         await supervisor.start(
-            *_stand_in_programs(effective, stand_ins, process_environment, record_dir, carrier_options)
+            *_stand_in_programs(
+                effective, stand_ins, process_environment, record_dir, carrier_options
+            )
         )
         await supervisor.start(
             Program(

@@ -1,0 +1,1 @@
+"""Carries audio and text between the wire and the pure cores."""

@@ -151,9 +151,7 @@ class _ReplyReader:
             reason = "move" if written or move else "malformed"
             raise NoUsableReply(reason, proposed_move=written[:80])
         self._has_move = True
-        slots = {
-            slot.name: slot.value for slot in partial.slots or () if slot.name and slot.value
-        }
+        slots = {slot.name: slot.value for slot in partial.slots or () if slot.name and slot.value}
         return [MoveChosen(move=move, slots=slots)]
 
 

@@ -6,7 +6,9 @@ import re
 
 _END = re.compile(r"([.!?…]+[\"')\]]*)\s+")
 _CLAUSE = re.compile(r"([,;:]|\s[–—-])\s+")
-_ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|etc|inc|e\.g|i\.e|a\.m|p\.m|u\.s|approx)\.$", re.I)
+_ABBREVIATION = re.compile(
+    r"\b(?:mr|mrs|ms|dr|st|no|vs|etc|inc|e\.g|i\.e|a\.m|p\.m|u\.s|approx)\.$", re.I
+)
 FIRST_CLAUSE_WORDS = 4
 """A first clause shorter than this sounds torn off from the rest."""
 

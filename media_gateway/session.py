@@ -251,9 +251,7 @@ class CallSession:
                 if self._recognition is not None:
                     self._spawn(self._recognition.finalize(), "finalize")
             case BeginReply():
-                self._begin(
-                    self._new_turn(command.reply_id, TurnKind.REPLY, command.caller_words)
-                )
+                self._begin(self._new_turn(command.reply_id, TurnKind.REPLY, command.caller_words))
             case PlayFiller():
                 self._fill(command.reply_id)
             case FallBack():
@@ -345,9 +343,7 @@ class CallSession:
     async def _choose(self, turn: AgentTurn, chosen: MoveChosen) -> tuple[bool, list[Segment]]:
         turn.move = chosen.move
         turn.slots = dict(chosen.slots)
-        proposed = MoveProposed(
-            caller_words=turn.caller_words, move=chosen.move, slots=turn.slots
-        )
+        proposed = MoveProposed(caller_words=turn.caller_words, move=chosen.move, slots=turn.slots)
         state, effects = advance(self._script, self._state, proposed)
         before, speaks_reply, after = turn.decide(state, effects)
         for segment in before:
@@ -440,9 +436,7 @@ class CallSession:
             self._carry_out(self._machine.receive(ReplyPlayed(reply_id=turn.reply_id), now))
         elif turn.stamps.first_audio_sent is not None and self._playout.interruptibility_changed():
             self._happened(
-                ReplyStarted(
-                    reply_id=turn.reply_id, interruptible=self._playout.is_interruptible
-                )
+                ReplyStarted(reply_id=turn.reply_id, interruptible=self._playout.is_interruptible)
             )
 
     def _fill(self, reply_id: int) -> None:

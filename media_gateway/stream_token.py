@@ -30,7 +30,9 @@ class StreamTokens:
         """The token's nonce, or None when it is not ours, not for this call, or too old."""
         nonce, _, rest = token.partition(".")
         expiry_text, _, signature = rest.partition(".")
-        if not (nonce and expiry_text.isascii() and expiry_text.isdigit() and len(expiry_text) < 12):
+        if not (
+            nonce and expiry_text.isascii() and expiry_text.isdigit() and len(expiry_text) < 12
+        ):
             return None
         expiry = int(expiry_text)
         if not hmac.compare_digest(signature.encode(), self._sign(call_id, nonce, expiry).encode()):

@@ -1,0 +1,1 @@
+"""Durable progress of calls."""

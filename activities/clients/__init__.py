@@ -1,0 +1,1 @@
+"""One vendor or store a file; activities call them from threads."""

@@ -27,7 +27,9 @@ def read_folder(folder: Path) -> list[Chunk]:
         raise FileNotFoundError(f"knowledge folder {folder} does not exist")
     chunks: list[Chunk] = []
     for path in sorted(folder.rglob("*.md")):
-        chunks += split_markdown(path.read_text(encoding="utf-8"), path.relative_to(folder).as_posix())
+        chunks += split_markdown(
+            path.read_text(encoding="utf-8"), path.relative_to(folder).as_posix()
+        )
     return chunks
 
 

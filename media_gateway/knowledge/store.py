@@ -58,7 +58,9 @@ class QdrantKnowledge:
             knowledge = cls(collection, embedder, local=QdrantClient(":memory:"))
         else:
             # The constructor's own version check would block the loop.
-            client = AsyncQdrantClient(url=url, api_key=api_key, timeout=5, check_compatibility=False)
+            client = AsyncQdrantClient(
+                url=url, api_key=api_key, timeout=5, check_compatibility=False
+            )
             knowledge = cls(collection, embedder, server=client)
         await knowledge._bring_in_line(chunks)
         return knowledge

@@ -1,0 +1,1 @@
+"""Speech vendors and voice detectors behind ports."""

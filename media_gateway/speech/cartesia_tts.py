@@ -222,7 +222,9 @@ class CartesiaSpeech:
         base_ms = self._starts_ms.get(index, 0)
         words = tuple(
             WordTime(
-                word=str(word), start_ms=int(start * 1000) - base_ms, end_ms=int(end * 1000) - base_ms
+                word=str(word),
+                start_ms=int(start * 1000) - base_ms,
+                end_ms=int(end * 1000) - base_ms,
             )
             for word, start, end in zip(
                 found.get("words", ()), found.get("start", ()), found.get("end", ()), strict=False

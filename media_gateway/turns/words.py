@@ -17,7 +17,12 @@ _OPEN = frozenset(
     # hesitations
     "um uh er erm hmm well actually basically".split()
 )
-_ANSWERS = frozenset("i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would".split("|"))
+_ANSWERS = frozenset(
+    "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would".split(
+        "|"
+    )
+)
+"""Endings that are whole answers though their last word is an open one."""
 
 
 def looks_unfinished(text: str) -> bool:

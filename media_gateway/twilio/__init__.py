@@ -1,0 +1,1 @@
+"""PURE. What Twilio's wire looks like."""

@@ -23,9 +23,7 @@ def webhook_url(public_url: str, name: str, call_id: str) -> str:
 def connect_stream(public_url: str, call_id: str, token: str) -> str:
     """Hand the call's audio to a gateway; when the stream ends the carrier asks `stream-end` what comes next."""
     response = VoiceResponse()
-    connect = response.connect(
-        action=webhook_url(public_url, "stream-end", call_id), method="POST"
-    )
+    connect = response.connect(action=webhook_url(public_url, "stream-end", call_id), method="POST")
     stream = connect.stream(
         url=media_url(public_url),
         name="callspine",

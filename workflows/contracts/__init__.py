@@ -1,0 +1,1 @@
+"""PURE. What crosses process edges."""

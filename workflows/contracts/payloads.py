@@ -308,3 +308,6 @@ class CallResult:
     call_back_when: str = ""
     post_call: PostCall | None = None
     duration_s: int | None = None
+    failure: str = ""
+    """Why no call was placed; empty when one was."""
+    script_hash: str = ""

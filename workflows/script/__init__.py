@@ -1,0 +1,1 @@
+"""PURE. What may be said next."""

@@ -57,4 +57,6 @@ class CallEnded:
     """The line is gone, whoever hung up."""
 
 
-ScriptEvent = CallAnswered | CallResumed | MoveProposed | ReplyHeard | CallerSilent | DtmfPressed | CallEnded
+ScriptEvent = (
+    CallAnswered | CallResumed | MoveProposed | ReplyHeard | CallerSilent | DtmfPressed | CallEnded
+)

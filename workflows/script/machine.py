@@ -105,11 +105,7 @@ def _heard(script: Script, state: ScriptState, event: ReplyHeard) -> ScriptState
     must_say = {DISCLOSURE_LINE} | {
         stage.opening.line_id for stage in script.stages.values() if stage.opening.must_say
     }
-    new = [
-        line
-        for line in event.lines_heard
-        if line in must_say and line not in state.lines_heard
-    ]
+    new = [line for line in event.lines_heard if line in must_say and line not in state.lines_heard]
     return replace(state, lines_heard=[*state.lines_heard, *new]) if new else state
 
 

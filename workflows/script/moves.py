@@ -35,9 +35,7 @@ def missing_slots(script: Script, state: ScriptState) -> tuple[str, ...]:
     """Required slots of the stage that have no value yet."""
     stage = script.stages[state.stage]
     return tuple(
-        name
-        for name in stage.collects
-        if script.slots[name].required and name not in state.slots
+        name for name in stage.collects if script.slots[name].required and name not in state.slots
     )
 
 

@@ -112,7 +112,9 @@ class _Reader:
                 self.problem((*path, key), f"unknown key `{key}`", f"use one of: {near}")
         return value
 
-    def text(self, source: dict[str, object], key: str, path: Path, default: str | None = None) -> str:
+    def text(
+        self, source: dict[str, object], key: str, path: Path, default: str | None = None
+    ) -> str:
         value = source.get(key, default)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
@@ -124,14 +126,18 @@ class _Reader:
     def texts(self, source: dict[str, object], key: str, path: Path) -> tuple[str, ...]:
         value = source.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problem((*path, key), f"{_at((*path, key))} is not a list of texts", "write `- text` lines")
+            self.problem(
+                (*path, key), f"{_at((*path, key))} is not a list of texts", "write `- text` lines"
+            )
             return ()
         return tuple(" ".join(str(item).split()) for item in value)
 
     def flag(self, source: dict[str, object], key: str, path: Path) -> bool:
         value = source.get(key, False)
         if not isinstance(value, bool):
-            self.problem((*path, key), f"{_at((*path, key))} is not true or false", "write true or false")
+            self.problem(
+                (*path, key), f"{_at((*path, key))} is not true or false", "write true or false"
+            )
         return value is True
 
     def number(self, source: dict[str, object], key: str, path: Path) -> float | None:
@@ -225,7 +231,13 @@ class _Reader:
         )
 
     def line(
-        self, source: dict[str, object], key: str, path: Path, line_id: str, *, must_say: bool = False
+        self,
+        source: dict[str, object],
+        key: str,
+        path: Path,
+        line_id: str,
+        *,
+        must_say: bool = False,
     ) -> Line:
         return Line(line_id=line_id, text=self.text(source, key, path), must_say=must_say)
 
@@ -279,9 +291,7 @@ class _Reader:
             to=self.text(source, "to", path) if "to" in source else None,
             guard=self.guard(source, path),
             words=Words(words),
-            line=(
-                self.line(source, "line", path, f"{stage}.{name}") if "line" in source else None
-            ),
+            line=(self.line(source, "line", path, f"{stage}.{name}") if "line" in source else None),
             when_complete=self.flag(source, "when_complete", path),
             slots=self.texts(source, "slots", path),
         )

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from workflows.script.model import Slot, SlotType, SlotValue
 
-_YES = re.compile(r"^(yes|yeah|yep|yup|sure|true|correct|right|definitely|of course|i do|we do|ok|okay)\b")
+_YES = re.compile(
+    r"^(yes|yeah|yep|yup|sure|true|correct|right|definitely|of course|i do|we do|ok|okay)\b"
+)
 _NO = re.compile(r"^(no|nope|nah|not|false|never|i don'?t|we don'?t)\b")
-_UNITS = dict(
+_UNITS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen".split()
+    )
+}
+_TENS = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen".split(),
-        range(20),
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        range(20, 100, 10),
         strict=True,
     )
-)
-_TENS = dict(
-    zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
 )
 _DIGITS = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _EMAIL = re.compile(r"[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+")
@@ -166,7 +171,7 @@ def _spoken_datetime(text: str, today: date) -> datetime:
     for word, value in _UNITS.items():
         text = re.sub(rf"\b{word}\b", str(value), text)
     if "noon" in text:
-        return datetime(day.year, day.month, day.day, 12)
+        return datetime.combine(day, time(12))
     clock = _CLOCK.search(text)
     if clock is None:
         raise ValueError("no time of day in it")
@@ -178,4 +183,6 @@ def _spoken_datetime(text: str, today: date) -> datetime:
     early = half == "am" or clock.group(4) == "morning"
     if hour < 12 and (late or (not early and hour < 8)):
         hour += 12
-    return datetime(day.year, day.month, day.day, hour, minute)
+    if half == "am" and hour == 12:
+        hour = 0
+    return datetime.combine(day, time(hour, minute))

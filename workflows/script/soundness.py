@@ -56,7 +56,11 @@ def _names(script: Script) -> Iterator[Unsound]:
         *((("stages", name), name) for name in script.stages),
         *((("slots", name), name) for name in script.slots),
         *((("objections", name), name) for name in script.objections),
-        *((("stages", s.name, "moves", m.name), m.name) for s in _authored(script) for m in s.moves),
+        *(
+            (("stages", s.name, "moves", m.name), m.name)
+            for s in _authored(script)
+            for m in s.moves
+        ),
     ]
     for path, name in places:
         if not _NAME.fullmatch(name):

@@ -1,0 +1,96 @@
+"""Dialling: once, never a number that must not be called, and a plain word on what is certain and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from temporalio import activity
+
+from activities.clients.crm_store import CrmStore
+from activities.clients.twilio_rest import CarrierRefused, CarrierUnclear, TwilioCalls
+from activities.errors import call_not_placed, call_unknown
+from workflows.contracts.activities import (
+    END_CALL,
+    FIND_CALL,
+    PLACE_CALL,
+    EndCarrierCall,
+    EndedCall,
+    FindCall,
+    FoundCall,
+    PlaceCall,
+    PlacedCall,
+)
+
+CLOCK_SKEW = timedelta(seconds=30)
+"""Between our clock and the carrier's `date_created`, which has whole seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialPlan:
+    """What every call is placed with."""
+
+    public_url: str
+    """Where the carrier reaches the gateway; no trailing slash."""
+    caller_id: str
+    detects_machines: bool = True
+
+
+class DiallingActivities:
+    """Blocking, in worker threads."""
+
+    def __init__(self, calls: TwilioCalls, store: CrmStore, plan: DialPlan) -> None:
+        self._calls = calls
+        self._store = store
+        self._plan = plan
+
+    @activity.defn(name=PLACE_CALL)
+    def place_call(self, wanted: PlaceCall) -> PlacedCall:
+        """Raises ApplicationError of type CALL_NOT_PLACED or CALL_UNKNOWN; the workflow never tries twice."""
+        # As late as can be: an opt-out may have come while this waited in its queue.
+        if self._store.is_do_not_call(wanted.to):
+            raise call_not_placed("the number is on the do-not-call list")
+        options: dict[str, object] = {
+            "to": wanted.to,
+            "from_": wanted.from_ or self._plan.caller_id,
+            "url": self._webhook("voice", wanted.call_id),
+            "method": "POST",
+            "status_callback": self._webhook("status", wanted.call_id),
+            "status_callback_method": "POST",
+            "status_callback_event": ["initiated", "ringing", "answered", "completed"],
+            "timeout": wanted.ring_timeout_s,
+            "time_limit": wanted.longest_call_s,
+        }
+        if self._plan.detects_machines:
+            options |= {
+                "machine_detection": "Enable",
+                "async_amd": "true",
+                "async_amd_status_callback": self._webhook("amd", wanted.call_id),
+                "async_amd_status_callback_method": "POST",
+            }
+        try:
+            return PlacedCall(call_sid=self._calls.create(**options))
+        except CarrierRefused as error:
+            raise call_not_placed(f"the carrier refused: {error}") from error
+        except CarrierUnclear as error:
+            raise call_unknown(f"the carrier's answer was lost: {error}") from error
+
+    @activity.defn(name=FIND_CALL)
+    def find_call(self, wanted: FindCall) -> FoundCall:
+        """Was it placed after all?"""
+        found = self._calls.newest(
+            to=wanted.to,
+            from_=wanted.from_ or self._plan.caller_id,
+            since=datetime.fromisoformat(wanted.since) - CLOCK_SKEW,
+        )
+        return FoundCall(call_sid=found[0], status=found[1]) if found else FoundCall()
+
+    @activity.defn(name=END_CALL)
+    def end_call(self, wanted: EndCarrierCall) -> EndedCall:
+        """Idempotent: a call that is over stays over."""
+        status, duration_s = self._calls.end(wanted.call_sid)
+        return EndedCall(status=status, duration_s=duration_s)
+
+    def _webhook(self, name: str, call_id: str) -> str:
+        return f"{self._plan.public_url}/twilio/{name}?call_id={quote(call_id, safe='')}"

@@ -1,0 +1,144 @@
+"""Composition root of a worker: the calls' workflows and their activities, on their task queues."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+os.environ.setdefault("BAML_LOG", "off")
+
+import structlog
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.clients.crm_store import CrmStore
+from activities.clients.twilio_rest import TwilioCalls
+from activities.crm import CrmActivities
+from activities.dialling import DiallingActivities, DialPlan
+from activities.post_call import PostCallActivities
+from activities.scripts import ScriptActivities
+from callspine.calls import connect
+from callspine.settings import Settings, base_url, require_for_worker
+from workflows import search_attributes
+from workflows.call import CallWorkflow
+from workflows.contracts.payloads import (
+    ACTIVITIES_TASK_QUEUE,
+    CALLS_TASK_QUEUE,
+    DIAL_TASK_QUEUE,
+)
+
+log = structlog.get_logger(__name__)
+
+STICKY_TIMEOUT = timedelta(seconds=1)
+"""A workflow task that its last worker does not take goes to another one after this, not after the default 10 s."""
+SHUTDOWN_WITHIN = timedelta(seconds=5)
+ACTIVITY_THREADS = 16
+
+
+async def serve(settings: Settings) -> None:
+    """Run a worker until SIGINT or SIGTERM. Raises SettingsError before anything starts."""
+    require_for_worker(settings)
+    client = await connect(settings)
+    await ensure_search_attributes(client)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    store = await asyncio.to_thread(open_store, settings.database_url)
+    with ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity") as threads:
+        async with AsyncExitStack() as stack:
+            for worker in workers(client, settings, store, threads):
+                await stack.enter_async_context(worker)
+            log.info("worker_ready", temporal=settings.temporal_address)
+            await stop.wait()
+    store.close()
+
+
+def workers(
+    client: Client, settings: Settings, store: CrmStore, threads: ThreadPoolExecutor
+) -> list[Worker]:
+    """One worker a task queue, so that a slow kind of work cannot hold up another."""
+    scripts = ScriptActivities(settings.scripts_dir)
+    crm = CrmActivities(store)
+    post_call = PostCallActivities(
+        base_url=base_url(settings.llm_base_url),
+        api_key=settings.llm_api_key.get_secret_value(),
+        model=settings.llm_model,
+    )
+    dialling = DiallingActivities(
+        TwilioCalls(
+            account_sid=settings.twilio_account_sid,
+            auth_token=settings.twilio_auth_token.get_secret_value(),
+            base_url=base_url(settings.twilio_api_base_url),
+        ),
+        store,
+        DialPlan(
+            public_url=base_url(settings.public_url),
+            caller_id=settings.twilio_from,
+            detects_machines=settings.twilio_async_amd,
+        ),
+    )
+    return [
+        Worker(
+            client,
+            task_queue=CALLS_TASK_QUEUE,
+            workflows=[CallWorkflow],
+            sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+            graceful_shutdown_timeout=SHUTDOWN_WITHIN,
+        ),
+        Worker(
+            client,
+            task_queue=ACTIVITIES_TASK_QUEUE,
+            activities=[
+                scripts.load_script,
+                crm.look_up_callee,
+                crm.write_outcome,
+                crm.record_do_not_call,
+                post_call.read_call,
+            ],
+            activity_executor=threads,
+            graceful_shutdown_timeout=SHUTDOWN_WITHIN,
+        ),
+        Worker(
+            client,
+            task_queue=DIAL_TASK_QUEUE,
+            activities=[dialling.place_call, dialling.find_call, dialling.end_call],
+            activity_executor=threads,
+            graceful_shutdown_timeout=SHUTDOWN_WITHIN,
+        ),
+    ]
+
+
+def open_store(database_url: str) -> CrmStore:
+    """The CRM's store; a SQLite file's folder is made when it is missing."""
+    if database_url.startswith("sqlite:///"):
+        Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return CrmStore(database_url)
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """Register what is missing: a workflow that upserts an unknown attribute would hang."""
+    operator = client.operator_service
+    known = await operator.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = {
+        key.name: key.indexed_value_type
+        for key in search_attributes.ALL
+        if key.name not in known.custom_attributes
+    }
+    if missing:
+        await operator.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=client.namespace,
+                search_attributes={name: int(kind) for name, kind in missing.items()},  # type: ignore[misc]
+            )
+        )

@@ -1,0 +1,432 @@
+"""One call, durably: its script, its turns, who carries its audio, and what has to be true once it is over.
+
+The workflow never speaks. The gateway runs the same script and tells of every turn; here each turn is run again, and
+what must last is done: do-not-call entries, the appointment, the CRM row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import activity_calls, policies
+    from workflows.carrier_view import CarrierView
+    from workflows.contracts.activities import CALL_NOT_PLACED, Callee
+    from workflows.contracts.payloads import (
+        AfterStream,
+        AnsweredBy,
+        Attached,
+        AttachRequest,
+        CallInput,
+        CallResult,
+        CallSnapshot,
+        CarrierStatus,
+        CarrierUpdate,
+        Direction,
+        HeardTurn,
+        MediaLost,
+        NextStep,
+        PostCall,
+        StreamEnded,
+        TurnCompleted,
+    )
+    from workflows.script.events import CallEnded
+    from workflows.script.machine import advance, initial_state
+    from workflows.script.model import Outcome, Script
+    from workflows.script.parse import parse_script
+    from workflows.search_attributes import (
+        CALL_DIRECTION,
+        CALL_OUTCOME,
+        CALL_STAGE,
+        SCRIPT_ID,
+        TURNS,
+    )
+    from workflows.transcript import current_details, transcript_of
+    from workflows.turn_book import TurnBook
+
+HISTORY_TURNS = 8
+"""Past turns that a gateway gets when it takes a call over."""
+APOLOGY = "We are sorry, the line is not good. We will call you another time. Goodbye."
+
+
+@workflow.defn
+class CallWorkflow:
+    """One attempt to call one person, or one call that came in."""
+
+    @workflow.init
+    def __init__(self, call: CallInput) -> None:
+        self._call = call
+        self._script: Script | None = None
+        self._script_yaml = ""
+        self._book: TurnBook | None = None
+        self._today = ""
+        self._carrier = CarrierView()
+        self._answered_by = ""
+        self._nonces: set[str] = set()
+        self._streams = 0
+        self._stream_is_open = False
+        self._last_sign = workflow.now()
+        self._hang_up_due: datetime | None = None
+        self._opt_out_is_recorded = False
+        self._is_done = False
+        self._failure = ""
+        self._outcome = Outcome.HUNG_UP
+
+    # --- the call's life ---------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, call: CallInput) -> CallResult:
+        """Load, dial, watch over the call to its end, then see to what must last."""
+        workflow.upsert_search_attributes(
+            [
+                CALL_DIRECTION.value_set(call.direction.value),
+                SCRIPT_ID.value_set(call.script_id),
+                TURNS.value_set(0),
+            ]
+        )
+        self._describe()
+        await self._prepare()
+        opting_out = asyncio.create_task(self._record_opt_out())
+        try:
+            await self._dial()
+            await self._until_over()
+        finally:
+            if not self._wants_no_calls:
+                opting_out.cancel()
+        self._close_script()
+        post_call = await self._read_call()
+        result = self._result(post_call)
+        await activity_calls.write_outcome(call, result)
+        if self._wants_no_calls:
+            await opting_out
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return result
+
+    async def _prepare(self) -> None:
+        """Script and callee, side by side. A script that is refused fails the workflow with the reason."""
+        loading = asyncio.create_task(activity_calls.load_script(self._call))
+        callee = await self._look_up()
+        loaded = await loading
+        self._script = parse_script(loaded.yaml, name=self._call.script_id)
+        self._script_yaml = loaded.yaml
+        facts = {**callee.facts, **self._call.facts}
+        self._today = callee.today
+        self._book = TurnBook(self._script, initial_state(self._script, facts), callee.today)
+        self._last_sign = workflow.now()
+        self._describe()
+
+    async def _look_up(self) -> Callee:
+        try:
+            return await activity_calls.look_up_callee(self._call)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("the CRM did not answer in time; the call goes on without it")
+            return Callee(today=workflow.now().date().isoformat())
+
+    async def _dial(self) -> None:
+        """Dial at most once. The history's own entry of the dialling activity is the intent."""
+        call = self._call
+        if call.direction is Direction.INBOUND:
+            self._carrier.status = CarrierStatus.IN_PROGRESS
+            return
+        began = workflow.now()
+        try:
+            placed = await activity_calls.place_call(call)
+            self._adopt(placed.call_sid)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type == CALL_NOT_PLACED:
+                self._not_placed(str(cause.message))
+            else:
+                await self._reconcile(began)
+
+    async def _reconcile(self, began: datetime) -> None:
+        """The carrier's answer was lost: its first callback carries our id, else its list of calls is asked."""
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._carrier.call_sid), timeout=policies.CARRIER_WORD_WITHIN
+            )
+        except TimeoutError:
+            found = await activity_calls.find_call(self._call, began)
+            if found.call_sid:
+                self._adopt(found.call_sid)
+            else:
+                self._not_placed("the carrier's answer was lost, and it knows of no such call")
+
+    def _adopt(self, call_sid: str) -> None:
+        self._carrier.adopt(call_sid)
+        self._last_sign = workflow.now()
+
+    def _not_placed(self, reason: str) -> None:
+        self._failure = reason
+        self._carrier.status = CarrierStatus.FAILED
+
+    async def _until_over(self) -> None:
+        """Until the carrier says that the call is over, or a deadline makes us end it."""
+        began = workflow.now()
+        while not self._carrier.is_over:
+            deadline = min(self._deadlines(began))
+            seen = self._last_sign, self._hang_up_due, self._carrier.status
+            if workflow.now() >= deadline:
+                await self._end_at_carrier()
+                break
+            try:
+                await workflow.wait_condition(
+                    lambda seen=seen: (  # type: ignore[misc]
+                        self._carrier.is_over
+                        or (self._last_sign, self._hang_up_due, self._carrier.status) != seen
+                    ),
+                    timeout=deadline - workflow.now(),
+                )
+            except TimeoutError:
+                continue
+        if self._stream_is_open:
+            try:
+                await workflow.wait_condition(
+                    lambda: not self._stream_is_open, timeout=policies.LAST_TURN_WITHIN
+                )
+            except TimeoutError:
+                workflow.logger.warning("the gateway's last word did not come")
+
+    def _deadlines(self, began: datetime) -> list[datetime]:
+        call = self._call
+        deadlines = [began + timedelta(seconds=call.longest_call_s)]
+        if self._carrier.was_answered or self._streams:
+            deadlines.append(self._last_sign + timedelta(seconds=call.silence_timeout_s))
+        else:
+            # The carrier gives up by itself after the ring timeout; this is for one that does not.
+            deadlines.append(began + timedelta(seconds=call.ring_timeout_s + 30))
+        if self._hang_up_due is not None:
+            deadlines.append(self._hang_up_due)
+        return deadlines
+
+    async def _end_at_carrier(self) -> None:
+        if not self._carrier.call_sid:
+            self._not_placed("the carrier never spoke of the call")
+            return
+        try:
+            ended = await activity_calls.end_call(self._carrier.call_sid)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.error("the call could not be ended at the carrier")
+            self._carrier.status = self._carrier.status or CarrierStatus.FAILED
+            return
+        self._carrier.take(
+            CarrierUpdate(
+                call_sid=self._carrier.call_sid,
+                status=CarrierStatus(ended.status),
+                duration_s=ended.duration_s,
+            )
+        )
+
+    # --- what must last ----------------------------------------------------------------------
+
+    @property
+    def _wants_no_calls(self) -> bool:
+        return self._book is not None and self._book.wants_no_calls
+
+    async def _record_opt_out(self) -> None:
+        """The do-not-call entry, as soon as it is wanted and before the line is given up."""
+        await workflow.wait_condition(lambda: self._wants_no_calls)
+        await activity_calls.record_do_not_call(self._call)
+        self._opt_out_is_recorded = True
+
+    def _close_script(self) -> None:
+        if self._script is None or self._book is None:
+            raise AssertionError("a call ends after its script was loaded")
+        if (unanswered := self._carrier.outcome()) is not None and not self._book.turns:
+            self._outcome = unanswered
+        else:
+            self._book.state, _ = advance(self._script, self._book.state, CallEnded())
+            self._outcome = self._book.state.outcome or Outcome.HUNG_UP
+        self._is_done = True
+        self._describe()
+        workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
+
+    async def _read_call(self) -> PostCall | None:
+        book = self._book
+        if book is None or not any(turn.caller_words for turn in book.turns):
+            return None
+        try:
+            return await activity_calls.read_call(
+                transcript_of(book.turns), self._outcome, book.state
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("no report on this call: the model could not be asked")
+            return None
+
+    def _result(self, post_call: PostCall | None) -> CallResult:
+        book = self._book
+        if book is None or self._script is None:
+            raise AssertionError("a call ends after its script was loaded")
+        return CallResult(
+            call_id=self._call.call_id,
+            call_sid=self._carrier.call_sid,
+            outcome=self._outcome,
+            carrier_status=self._carrier.status.value if self._carrier.status else "",
+            stage=book.state.stage,
+            slots=book.state.slots,
+            objections=book.state.objections,
+            turns=book.turns,
+            appointment_at=book.appointment_at,
+            call_back_when=book.state.call_back_when,
+            post_call=post_call,
+            duration_s=self._carrier.duration_s,
+            failure=self._failure,
+            script_hash=self._script.content_hash,
+        )
+
+    # --- updates: somebody waits for the answer -----------------------------------------------
+
+    @workflow.update
+    async def attach(self, request: AttachRequest) -> Attached:
+        """Give the call's audio to this stream; every older stream is fenced off."""
+        self._nonces.add(request.nonce)
+        await workflow.wait_condition(lambda: self._book is not None)
+        book = self._book
+        if book is None or self._carrier.is_over:
+            raise ApplicationError("the call is over", type="AttachRefused")
+        self._carrier.adopt(request.call_sid)
+        book.new_epoch()
+        self._streams += 1
+        self._stream_is_open = True
+        self._hang_up_due = None
+        self._last_sign = workflow.now()
+        self._describe()
+        return Attached(
+            epoch=book.epoch,
+            next_seq=book.next_seq,
+            script_yaml=self._script_yaml,
+            state=book.state,
+            today=self._today,
+            facts=book.state.facts,
+            resumed=bool(book.turns),
+            history=[
+                HeardTurn(caller_words=turn.caller_words, agent_words=turn.heard_words)
+                for turn in book.turns[-HISTORY_TURNS:]
+            ],
+        )
+
+    @attach.validator
+    def _may_attach(self, request: AttachRequest) -> None:
+        if request.nonce in self._nonces:
+            raise ApplicationError("this stream token was used before", type="AttachRefused")
+        if self._carrier.is_over or self._is_done:
+            raise ApplicationError("the call is over", type="AttachRefused")
+        if self._carrier.call_sid and self._carrier.call_sid != request.call_sid:
+            raise ApplicationError("another call owns this script", type="AttachRefused")
+
+    @workflow.update
+    async def stream_ended(self, ended: StreamEnded) -> AfterStream:
+        """The carrier asks what comes after the media stream."""
+        self._last_sign = workflow.now()
+        self._stream_is_open = False
+        state = self._book.state if self._book is not None else None
+        if state is None or ended.call_sid != self._carrier.call_sid:
+            return AfterStream(step=NextStep.HANG_UP)
+        if self._wants_no_calls:
+            await self._opt_out_recorded()
+        if state.transfer_to:
+            return AfterStream(step=NextStep.DIAL, number=state.transfer_to)
+        if state.outcome is not None or self._carrier.is_over:
+            self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
+            return AfterStream(step=NextStep.HANG_UP)
+        if self._streams > policies.MOST_RESUMES:
+            self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
+            return AfterStream(step=NextStep.APOLOGISE, text=APOLOGY)
+        return AfterStream(step=NextStep.RECONNECT)
+
+    async def _opt_out_recorded(self) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._opt_out_is_recorded, timeout=policies.OPT_OUT_WITHIN
+            )
+        except TimeoutError:
+            workflow.logger.error("the do-not-call entry is late; it is still being written")
+
+    # --- signals: past facts, in any order, maybe twice ----------------------------------------
+
+    @workflow.signal
+    def turn_completed(self, turn: TurnCompleted) -> None:
+        """One turn, after it was played or cut."""
+        if self._book is None:
+            return  # no stream can have attached yet
+        made = self._book.take(turn)
+        if not made:
+            return
+        self._last_sign = workflow.now()
+        if made[-1].stage != turn.stage:
+            workflow.logger.error(
+                "gateway and workflow differ", extra={"turn": turn.seq, "gateway": turn.stage}
+            )
+        self._describe()
+        workflow.upsert_search_attributes(
+            [
+                TURNS.value_set(len(self._book.turns)),
+                CALL_STAGE.value_set(self._book.state.stage),
+            ]
+        )
+
+    @workflow.signal
+    def carrier_status(self, update: CarrierUpdate) -> None:
+        """A status callback."""
+        if self._carrier.take(update):
+            self._last_sign = workflow.now()
+            self._describe()
+
+    @workflow.signal
+    def answered_by(self, verdict: AnsweredBy) -> None:
+        """The verdict of answering machine detection."""
+        if self._carrier.adopt(verdict.call_sid):
+            self._answered_by = verdict.answered_by
+
+    @workflow.signal
+    def media_lost(self, lost: MediaLost) -> None:
+        """A stream's socket closed."""
+        if self._book is not None and lost.epoch == self._book.epoch:
+            self._stream_is_open = False
+            self._last_sign = workflow.now()
+
+    # --- looking at it -------------------------------------------------------------------------
+
+    @workflow.query
+    def snapshot(self) -> CallSnapshot:
+        """The call as it stands. Fails while the script is not loaded."""
+        book, script = self._book, self._script
+        if book is None or script is None:
+            raise ApplicationError("the script is not loaded yet", type="NotReady")
+        return CallSnapshot(
+            call_id=self._call.call_id,
+            script_id=script.script_id,
+            script_hash=script.content_hash,
+            call_sid=self._carrier.call_sid,
+            carrier_status=self._carrier.status.value if self._carrier.status else "",
+            answered_by=self._answered_by,
+            epoch=book.epoch,
+            state=book.state,
+            turns=book.turns,
+            ignored_signals=book.ignored,
+            appointment_at=book.appointment_at,
+            is_over=self._is_done,
+        )
+
+    def _describe(self) -> None:
+        book = self._book
+        workflow.set_current_details(
+            current_details(
+                book.state if book else None,
+                book.turns if book else [],
+                self._carrier.status.value if self._carrier.status else "",
+                book.ignored if book else 0,
+            )
+        )

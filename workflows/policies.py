@@ -1,0 +1,40 @@
+"""How long activities may take and how often they are tried, one constant a promise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+ONCE = RetryPolicy(maximum_attempts=1)
+"""For what must not happen twice."""
+STEADY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=1),
+)
+"""For what must happen, however long the store or vendor is away."""
+BRIEF = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3)
+"""For what a ringing telephone waits for."""
+
+SCRIPT_WITHIN = timedelta(seconds=10)
+LOOK_UP_WITHIN = timedelta(seconds=3)
+"""Then the call goes on without what the CRM knows."""
+DIAL_WITHIN = timedelta(seconds=20)
+FIND_WITHIN = timedelta(seconds=30)
+END_CALL_WITHIN = timedelta(minutes=5)
+READ_CALL_TRY = timedelta(seconds=60)
+READ_CALL_WITHIN = timedelta(minutes=10)
+WRITE_TRY = timedelta(seconds=10)
+WRITE_WITHIN = timedelta(days=7)
+"""A CRM that is away for a weekend loses nothing."""
+CARRIER_WORD_WITHIN = timedelta(seconds=10)
+"""After a dial whose answer was lost: the carrier's first callback comes well within this."""
+LAST_TURN_WITHIN = timedelta(seconds=5)
+"""After the carrier's last status: the gateway's last turn may still be on its way."""
+HANG_UP_WITHIN = timedelta(seconds=20)
+"""After the script is over: then the call is ended through the carrier's REST interface."""
+OPT_OUT_WITHIN = timedelta(seconds=3)
+"""How long the hang-up waits for the do-not-call entry."""
+MOST_RESUMES = 3
+"""Streams after the first one; then the caller hears an apology."""

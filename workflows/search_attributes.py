@@ -1,0 +1,13 @@
+"""What calls are found by in Temporal. Never a number, a name or a word that was spoken."""
+
+from __future__ import annotations
+
+from temporalio.common import SearchAttributeKey
+
+CALL_STAGE = SearchAttributeKey.for_keyword("CallStage")
+CALL_OUTCOME = SearchAttributeKey.for_keyword("CallOutcome")
+CALL_DIRECTION = SearchAttributeKey.for_keyword("CallDirection")
+SCRIPT_ID = SearchAttributeKey.for_keyword("ScriptId")
+TURNS = SearchAttributeKey.for_int("Turns")
+ALL = (CALL_STAGE, CALL_OUTCOME, CALL_DIRECTION, SCRIPT_ID, TURNS)
+"""To be registered before the first call: a worker that upserts an unknown one cannot finish its task."""
