@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rich.console import Console
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from workflows.call import CallWorkflow
@@ -26,7 +26,7 @@ async def follow(
             while not result.done():
                 try:
                     snapshot = await handle.query(CallWorkflow.snapshot)
-                except RPCError:
+                except (RPCError, WorkflowQueryFailedError):
                     snapshot = None  # no worker has the call yet
                 if snapshot is not None:
                     status = _print_status(snapshot, status, console)

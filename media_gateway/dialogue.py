@@ -92,7 +92,7 @@ class BamlDialogue:
         patience_s = self._first_token_timeout_s
         async with asyncio.timeout(patience_s) as limit:
             async with self._http.stream(
-                built.method, built.url, headers=headers, content=built.body.raw()
+                built.method, built.url, headers=headers, content=built.body.text()
             ) as response:
                 if response.status_code != 200:
                     raise httpx.HTTPStatusError(

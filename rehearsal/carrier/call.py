@@ -1,0 +1,311 @@
+"""One call at the carrier: rings, is answered, follows TwiML, keeps the line's 20 ms clock, ends, and tells of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+from typing import assert_never
+
+import httpx
+
+from rehearsal.audio import Samples, from_mulaw, to_mulaw
+from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller
+from rehearsal.carrier.playout import SILENCE, PlayoutBuffer
+from rehearsal.carrier.record import StereoRecording, Witness
+from rehearsal.carrier.stream import MediaStream, StreamFailed
+from rehearsal.carrier.twiml import (
+    Dial,
+    Hangup,
+    Pause,
+    Redirect,
+    Say,
+    Stream,
+    TwimlError,
+    Verb,
+    parse_twiml,
+)
+from rehearsal.carrier.webhooks import Webhooks
+from rehearsal.timeline import Timeline
+
+TICK_S = 0.02
+FRAME = SILENCE * 160
+INITIATE_S, RING_S = 0.05, 0.2
+AMD_MS = 1500
+MUTED_MS = 4000
+"""Of the agent's first words, with the fault `mute-opening`."""
+MOST_DOCUMENTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRequest:
+    """What a REST client asked for."""
+
+    to: str
+    from_: str
+    url: str
+    status_callback: str = ""
+    status_events: tuple[str, ...] = ("completed",)
+    amd_callback: str = ""
+    ring_timeout_s: int = 60
+    longest_s: int = 14_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierContext:
+    """What all calls of a carrier share."""
+
+    account_sid: str
+    auth_token: str
+    http: httpx.AsyncClient
+    timeline: Timeline
+    caller_voice: Callable[[str], Samples]
+    out: Path
+    fault: str = ""
+
+
+@dataclass
+class CarrierCall:
+    """A call. `run` is its whole life."""
+
+    context: CarrierContext
+    request: CallRequest
+    sid: str = field(default_factory=lambda: "CA" + uuid.uuid4().hex)
+    status: str = "queued"
+    created: str = field(default_factory=lambda: formatdate(usegmt=True))
+    duration_s: int | None = None
+
+    def __post_init__(self) -> None:
+        self.folder = self.context.out / self.sid
+        self._witness = Witness(self.folder)
+        self._recording = StereoRecording()
+        self._webhooks = Webhooks(self.context.http, self.context.auth_token, self._witness)
+        self._caller = SimulatedCaller(self.context.timeline, self.context.caller_voice)
+        self._stream: MediaStream | None = None
+        self._announcement = PlayoutBuffer()
+        self._over = asyncio.Event()
+        self._wanted_end = ""
+        self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
+
+    # --- life --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Ring, talk, end."""
+        try:
+            await self._ring()
+            if self.status == "in-progress":
+                await self._talk()
+        finally:
+            if self.status not in ("completed", "busy", "no-answer", "canceled", "failed"):
+                self._become("completed")
+            await self._webhooks.close()
+            self._witness.close()
+
+    def end(self, status: str) -> None:
+        """End it by REST: `completed` or `canceled`."""
+        self._witness.saw("rest_end", status=status)
+        self._wanted_end = status
+        self._over.set()
+
+    async def _ring(self) -> None:
+        timeline = self.context.timeline
+        await asyncio.sleep(INITIATE_S)
+        self._become("initiated")
+        await asyncio.sleep(RING_S)
+        if timeline.answers == "busy":
+            self._become("busy")
+            return
+        self._become("ringing")
+        rings_s = timeline.answer_after_ms / 1000
+        if timeline.answers == "no" or rings_s > self.request.ring_timeout_s:
+            rings_s = self.request.ring_timeout_s
+        await asyncio.wait({waiting := asyncio.ensure_future(self._over.wait())}, timeout=rings_s)
+        waiting.cancel()
+        if self._over.is_set():
+            self._become("canceled")
+            return
+        if timeline.answers == "no" or rings_s >= self.request.ring_timeout_s:
+            self._become("no-answer")
+            return
+        self._witness.answered()
+        self._become("in-progress")
+
+    async def _talk(self) -> None:
+        began_s = time.monotonic()
+        clock = asyncio.create_task(self._clock())
+        following = asyncio.create_task(self._follow(self.request.url))
+        if self.request.amd_callback:
+            asyncio.get_running_loop().call_later(AMD_MS / 1000, self._tell_amd)
+        ending = asyncio.create_task(self._over.wait())
+        done, _ = await asyncio.wait(
+            {following, ending}, timeout=self.request.longest_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in (following, ending):
+            task.cancel()
+        await asyncio.gather(following, ending, return_exceptions=True)
+        if following in done and not following.cancelled() and following.exception() is not None:
+            self._witness.saw("carrier_failed", error=repr(following.exception()))
+        clock.cancel()
+        await asyncio.gather(clock, return_exceptions=True)
+        if self._stream is not None:
+            await self._stream.close()
+        self.duration_s = round(time.monotonic() - began_s)
+        await asyncio.to_thread(self._recording.write, self.folder / "call.wav")
+        self._witness.saw("recorded", duration_ms=self._recording.duration_ms)
+        self._become("completed")
+
+    def _become(self, status: str) -> None:
+        self.status = status
+        self._witness.saw("status", status=status)
+        event = {"in-progress": "answered"}.get(status, status)
+        if event in ("busy", "no-answer", "canceled", "failed"):
+            event = "completed"
+        if not self.request.status_callback or event not in self.request.status_events:
+            return
+        parameters = self._parameters()
+        if event == "completed":
+            parameters["CallDuration"] = str(self.duration_s or 0)
+            parameters["SipResponseCode"] = {"busy": "486", "no-answer": "487"}.get(status, "200")
+        self._webhooks.tell_status(self.request.status_callback, parameters)
+
+    def _tell_amd(self) -> None:
+        if self.status == "in-progress":
+            parameters = {
+                "CallSid": self.sid,
+                "AccountSid": self.context.account_sid,
+                "AnsweredBy": self.context.timeline.answered_by,
+                "MachineDetectionDuration": str(AMD_MS),
+            }
+            self._webhooks.tell(self.request.amd_callback, parameters)
+
+    def _parameters(self) -> dict[str, str]:
+        return {
+            "CallSid": self.sid,
+            "AccountSid": self.context.account_sid,
+            "From": self.request.from_,
+            "To": self.request.to,
+            "CallStatus": self.status,
+            "ApiVersion": "2010-04-01",
+            "Direction": "outbound-api",
+        }
+
+    # --- TwiML -------------------------------------------------------------------------------
+
+    async def _follow(self, url: str) -> None:
+        """Fetch documents and carry out their verbs until one ends the call or there is none left."""
+        for _ in range(MOST_DOCUMENTS):
+            try:
+                verbs = parse_twiml(await self._webhooks.ask(url, self._parameters()))
+            except (TwimlError, httpx.HTTPError) as error:
+                self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
+                return
+            self._witness.saw("twiml", verbs=[type(verb).__name__ for verb in verbs])
+            next_url = ""
+            for verb in verbs:
+                is_over, next_url = await self._carry_out(verb)
+                if is_over:
+                    return
+                if next_url:
+                    break
+            if not next_url:
+                return
+            url = next_url
+
+    async def _carry_out(self, verb: Verb) -> tuple[bool, str]:
+        """Whether the call is over, and where to go on."""
+        match verb:
+            case Stream():
+                await self._connect(verb)
+                return False, verb.action
+            case Say():
+                voice = self.context.caller_voice
+                samples = await asyncio.to_thread(voice, verb.text)
+                self._announcement.add(to_mulaw(samples))
+                await asyncio.sleep(len(samples) / 8000)
+                return False, ""
+            case Pause():
+                await asyncio.sleep(verb.seconds)
+                return False, ""
+            case Redirect():
+                return False, verb.url
+            case Dial():
+                # Nobody is at the other end of a rehearsal.
+                self._witness.saw("dial", number=verb.number)
+                await asyncio.sleep(1)
+                return False, verb.action
+            case Hangup():
+                return True, ""
+            case _:
+                assert_never(verb)
+
+    async def _connect(self, verb: Stream) -> None:
+        stream = MediaStream(
+            verb,
+            account_sid=self.context.account_sid,
+            call_sid=self.sid,
+            witness=self._witness,
+            fault=self.context.fault,
+        )
+        try:
+            await stream.open(self.context.auth_token)
+        except StreamFailed:
+            self._tell_stream(verb, stream, "stream-error")
+            return
+        self._tell_stream(verb, stream, "stream-started")
+        self._stream = stream
+        await stream.ended.wait()
+        self._stream = None
+        await stream.close()
+        self._tell_stream(verb, stream, "stream-stopped")
+
+    def _tell_stream(self, verb: Stream, stream: MediaStream, event: str) -> None:
+        if verb.status_callback:
+            parameters = {
+                "AccountSid": self.context.account_sid,
+                "CallSid": self.sid,
+                "StreamSid": stream.stream_sid,
+                "StreamName": verb.name,
+                "StreamEvent": event,
+                "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+            self._webhooks.tell(verb.status_callback, parameters)
+
+    # --- the line ------------------------------------------------------------------------------
+
+    async def _clock(self) -> None:
+        """Every 20 ms of the call, whatever else happens: late ticks are made up for."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        agent = FRAME
+        while True:
+            agent = self._tick(agent)
+            due_s += TICK_S
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+
+    def _tick(self, agent: bytes) -> bytes:
+        samples, acts = self._caller.hear(from_mulaw(agent))
+        caller = to_mulaw(samples)
+        heard = (
+            self._stream.tick(caller) if self._stream is not None else self._announcement.play()[0]
+        )
+        if self._muted_ms > 0 and heard != FRAME:
+            self._muted_ms -= 20
+            heard = FRAME
+        self._recording.add(caller, heard)
+        for act in acts:
+            match act:
+                case Said():
+                    self._witness.saw("caller_says", step=act.step, words=act.words)
+                case Pressed():
+                    if self._stream is not None:
+                        self._stream.press(act.digit)
+                case HungUp():
+                    self._witness.saw("caller_hangs_up", reason=act.reason)
+                    self._over.set()
+                case _:
+                    assert_never(act)
+        return heard
