@@ -41,7 +41,7 @@ class DeepgramSpeechToText:
         api_key: str,
         base_url: str = "wss://api.deepgram.com",
         model: str = "nova-3",
-        endpointing_ms: int = 300,
+        endpointing_ms: int = 500,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url

@@ -59,6 +59,8 @@ class TurnMachine:
         self._interim = ""
         self._awaits_words = False
         """Speech stopped and its final words have not come."""
+        self._flush_at: Ms | None = None
+        """When the recogniser is to be asked for them."""
         self._ids = 0
         self._reply_id = 0
         self._is_interruptible = True
@@ -162,6 +164,8 @@ class TurnMachine:
         if self._hang_up_at is not None:
             yield self._hang_up_at, self._hang_up
             return
+        if self._flush_at is not None:
+            yield self._flush_at, self._flush
         match self._floor:
             case Floor.OPEN:
                 yield Ms(self._since + policy.silence_ms), self._prompt
@@ -197,6 +201,7 @@ class TurnMachine:
 
     def _speech_started(self, event: SpeechStarted) -> list[Command]:
         self._is_speaking = True
+        self._flush_at = None
         self._speech_began = self._last_sound = min(
             self._now, event.at if event.at is not None else self._now
         )
@@ -215,6 +220,11 @@ class TurnMachine:
         self._awaits_words = True
         if self._floor is Floor.CALLER:
             self._move(Floor.PAUSE)
+        self._flush_at = Ms(max(self._now, self._last_sound + self._policy.flush_after_ms))
+        return []
+
+    def _flush(self) -> list[Command]:
+        self._flush_at = None
         return [FlushRecogniser()]
 
     def _final_words(self, event: FinalWords) -> list[Command]:

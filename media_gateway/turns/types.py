@@ -207,6 +207,8 @@ class TurnPolicy:
     """Silence after which a turn that sounds finished is over."""
     unfinished_pause_ms: int = 1500
     """The same when the words so far end in mid-sentence (`and`, `um`, `my`, a comma)."""
+    flush_after_ms: int = 450
+    """Silence after which the recogniser is asked to finish: sooner would tear sentences apart at every comma."""
     words_wait_ms: int = 2500
     """Longest wait for the recogniser's final words after speech stopped; then the interim words count."""
     interrupt_ms: int = 240
