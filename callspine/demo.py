@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from rehearsal.evidence import CrmEvidence, collect
-from rehearsal.evidence.table import print_checks, print_turns
 from rich.console import Console
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
@@ -14,16 +12,19 @@ from temporalio.client import Client, WorkflowHandle
 from activities.clients.crm_store import CrmStore
 from callspine.calls import connect, new_call_id
 from callspine.follow import follow
+from callspine.script_commands import read_script
 from callspine.settings import Settings, SettingsError
 from callspine.system import System, running_system, wanted_stand_ins
+from media_gateway.knowledge.passages import read_folder
+from rehearsal.evidence import CrmEvidence, collect
+from rehearsal.evidence.table import print_checks, print_turns
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallInput, CallResult, call_workflow_id
-from workflows.script.model import Script
-from workflows.script.parse import parse_script
 from workflows.starter import start_call
 
 TO = "+12125550142"
 """A number from the range kept for fiction; the stand-in carrier answers it."""
+SCRIPT = "solar_consult"
 LONGEST_S = 240.0
 
 FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -61,7 +62,7 @@ async def _place(system: System, console: Console) -> int:
     await asyncio.to_thread(crm.add_contact, phone=TO, first_name="Dana", company="")
     call_id = new_call_id()
     client = await connect(settings)
-    call = CallInput(call_id=call_id, script_id="solar_consult", to=TO)
+    call = CallInput(call_id=call_id, script_id=SCRIPT, to=TO)
     await start_call(client, call)
     workflow_id = call_workflow_id(call_id)
     console.print(f"calling {TO}: workflow {workflow_id}\n", highlight=False)
@@ -71,6 +72,8 @@ async def _place(system: System, console: Console) -> int:
     except TimeoutError:
         console.print(f"[red]the call was not over after {LONGEST_S:.0f} s[/]")
         return 1
+    script = read_script(settings.scripts_dir / f"{SCRIPT}.yaml")
+    passages = read_folder(settings.scripts_dir / (script.knowledge or ""))
     evidence = await asyncio.to_thread(
         collect,
         call_id=call_id,
@@ -79,7 +82,8 @@ async def _place(system: System, console: Console) -> int:
         result=result,
         history_signals=await _signals(handle),
         crm=await _crm_evidence(crm, client, workflow_id, result),
-        script=_script(settings),
+        script=script,
+        passages=passages,
     )
     print_turns(evidence, console)
     print_checks(evidence, console)
@@ -115,8 +119,3 @@ async def _crm_evidence(
         slots=dict(row.slots) if row else {},
         appointment_at=(row.appointment_at or "") if row else "",
     )
-
-
-def _script(settings: Settings) -> Script:
-    path = settings.scripts_dir / "solar_consult.yaml"
-    return parse_script(path.read_text(encoding="utf-8"), name=str(path))

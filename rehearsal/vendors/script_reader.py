@@ -25,7 +25,7 @@ _QUESTION = re.compile(
 )
 _NEEDS_SLOT = re.compile(r"\(slot (\w+)(?: is (\w+))?\)")
 _ANSWER_WITH = re.compile(r"Answer with: (.*)$")
-_ACKNOWLEDGEMENTS = ("Thank you.", "Got it.", "Good to know.", "Alright.")
+_ACKNOWLEDGEMENTS = ("Alright.", "Got it.", "Okay, thanks.")
 
 
 class ScriptReader:

@@ -1,0 +1,247 @@
+"""PURE. What the demo call must show, each from what was on the line and on the wire, not from what a program believes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from rehearsal.evidence.report import Case, Check, Spoken
+from rehearsal.evidence.words import likeness, plain, share_heard
+from workflows.contracts.payloads import TurnKind
+from workflows.script.compiled import disclosure
+from workflows.script.lines import spoken_time
+from workflows.script.model import Outcome, SlotType
+
+CLEAR_WITHIN_MS = 700
+"""From the caller's first sound over the agent to the `clear` on the wire."""
+SILENT_WITHIN_MS = 100
+"""From the `clear` to the agent's last sound on the line."""
+LONGEST_AHEAD_MS = 420
+"""Audio waiting at the carrier: 400 ms and a frame."""
+UNDERSTOOD = 0.6
+"""Share of the meaningful words that the independent recogniser has to find."""
+_TYPES: dict[SlotType, type | tuple[type, ...]] = {
+    SlotType.YES_NO: bool,
+    SlotType.INTEGER: int,
+    SlotType.MONEY: (int, float),
+}
+
+
+def all_checks(case: Case) -> list[Check]:
+    """Every check, in the order of a call. One that cannot even look is a failed one."""
+    return [_run(name, look, case) for name, look in _CHECKS]
+
+
+def _run(name: str, look: Callable[[Case], tuple[bool, str]], case: Case) -> Check:
+    try:
+        ok, saw = look(case)
+    except (LookupError, ValueError, TypeError) as error:
+        ok, saw = False, f"cannot be seen: {type(error).__name__}: {error}"
+    return Check(name=name, ok=ok, saw=saw)
+
+
+def _audio_both_ways(case: Case) -> tuple[bool, str]:
+    seconds = {
+        speaker: sum(
+            sound.length_ms
+            for spoken in case.spoken
+            if spoken.utterance.speaker == speaker
+            for sound in spoken.utterance.sounds
+        )
+        / 1000
+        for speaker in ("caller", "agent")
+    }
+    ok = all(value > 5 for value in seconds.values())
+    return ok, f"caller {seconds['caller']:.1f} s, agent {seconds['agent']:.1f} s of sound"
+
+
+def _words_by_recogniser(case: Case) -> tuple[bool, str]:
+    """The agent's belief of the caller's words against what the caller was told to say."""
+    meant = [str(event.fields["words"]) for event in case.wire.of_kind("caller_says")]
+    believed = [turn.record.caller_words for turn in case.turns if turn.record.caller_words]
+    if len(meant) != len(believed):
+        return False, f"{len(meant)} utterances said, {len(believed)} answered"
+    worst = min(likeness(one, other) for one, other in zip(meant, believed, strict=True))
+    is_exact = all(one == other for one, other in zip(meant, believed, strict=True))
+    return worst >= 0.5 and not is_exact, (
+        f"{len(meant)} utterances, the worst understood at {worst:.0%}"
+        + (" (exactly the written text: no recogniser was between)" if is_exact else "")
+    )
+
+
+def _disclosure_in_full(case: Case) -> tuple[bool, str]:
+    meant = disclosure(case.script.agent_name, case.script.company).text
+    first_caller = next(
+        spoken.utterance.span.start_ms
+        for spoken in case.spoken
+        if spoken.utterance.speaker == "caller"
+    )
+    heard = " ".join(
+        spoken.words
+        for spoken in case.spoken
+        if spoken.utterance.speaker == "agent" and spoken.utterance.span.end_ms <= first_caller
+    )
+    share = share_heard(meant, heard)
+    last = plain(meant)[-1]
+    ends = any(likeness(last, word) >= 0.75 for word in plain(heard))
+    return share >= 0.75 and ends, f"{share:.0%} of its words on the line before the caller spoke"
+
+
+def _pause_respected(case: Case) -> tuple[bool, str]:
+    paused = [event for event in case.wire.of_kind("caller_says") if "…" in event.fields["words"]]
+    seen = []
+    for event in paused:
+        utterance = _utterance_at(case, event.t_ms or 0.0).utterance
+        gaps = [
+            (one.end_ms, other.start_ms)
+            for one, other in zip(utterance.sounds, utterance.sounds[1:], strict=False)
+        ]
+        start, end = max(gaps, key=lambda gap: gap[1] - gap[0])
+        spoke = sum(
+            max(0, min(end, sound.end_ms) - max(start, sound.start_ms))
+            for spoken in case.spoken
+            if spoken.utterance.speaker == "agent"
+            for sound in spoken.utterance.sounds
+        )
+        seen.append((end - start, spoke))
+    ok = bool(seen) and all(length >= 700 and spoke == 0 for length, spoke in seen)
+    return ok, ", ".join(
+        f"{length} ms pause, agent spoke {spoke} ms of it" for length, spoke in seen
+    )
+
+
+def _interruption_stops(case: Case) -> tuple[bool, str]:
+    """The caller spoke over the agent: `clear` on the wire, then silence on the agent's channel."""
+    over = [
+        (caller, agent)
+        for caller in case.spoken
+        for agent in case.spoken
+        if caller.utterance.speaker == "caller"
+        and agent.utterance.speaker == "agent"
+        and agent.utterance.span.start_ms
+        < caller.utterance.span.start_ms
+        < agent.utterance.span.end_ms
+    ]
+    if not over:
+        return False, "the caller never spoke over the agent"
+    seen, ok = [], True
+    for caller, agent in over:
+        onset = caller.utterance.span.start_ms
+        clears = [
+            event.t_ms - onset
+            for event in case.wire.of_kind("clear")
+            if event.t_ms is not None and onset <= event.t_ms <= onset + 5000
+        ]
+        if not clears:
+            return False, "no `clear` after the caller's first sound"
+        silent = agent.utterance.span.end_ms - onset - clears[0]
+        ok &= clears[0] <= CLEAR_WITHIN_MS and silent <= SILENT_WITHIN_MS
+        seen.append(
+            f"`clear` {clears[0]:.0f} ms after the first sound, silence {silent:+.0f} ms after it"
+        )
+    return ok, "; ".join(seen)
+
+
+def _question_answered(case: Case) -> tuple[bool, str]:
+    for turn in case.turns:
+        if turn.record.move != "answer_question" or turn.agent is None:
+            continue
+        for source in turn.record.passages:
+            sentences = case.passages[source].replace("!", ".").split(". ")
+            best = max(share_heard(sentence, turn.agent.words) for sentence in sentences)
+            if best >= UNDERSTOOD:
+                return True, f"{best:.0%} of a sentence of {source} on the line"
+        return False, f"nothing of {', '.join(turn.record.passages) or 'any passage'} on the line"
+    return False, "no question was answered"
+
+
+def _objection_handled(case: Case) -> tuple[bool, str]:
+    for turn in case.turns:
+        if turn.record.objection and turn.agent is not None:
+            guidance = case.script.objections[turn.record.objection].guidance
+            share = share_heard(guidance, turn.agent.words)
+            return share >= UNDERSTOOD, f"{turn.record.objection}: {share:.0%} of the answer heard"
+    return False, "no objection was handled"
+
+
+def _slots_filled(case: Case) -> tuple[bool, str]:
+    required = [slot for slot in case.script.slots.values() if slot.required]
+    bad = [
+        slot.name
+        for slot in required
+        if not isinstance(case.crm.slots.get(slot.name), _TYPES.get(slot.type, str))
+    ]
+    good = ", ".join(f"{name} = {value!r}" for name, value in case.crm.slots.items())
+    return not bad, f"missing or of the wrong type: {', '.join(bad)}" if bad else good
+
+
+def _appointment_made(case: Case) -> tuple[bool, str]:
+    at = case.crm.appointment_at
+    meant = spoken_time(at)
+    confirmed = _agent_words(case)
+    share = share_heard(meant, confirmed)
+    ok = datetime.fromisoformat(at).year >= 2025 and share >= UNDERSTOOD
+    return ok, f"{at} in the CRM, read back on the line ({share:.0%} of “{meant}”)"
+
+
+def _goodbye_heard(case: Case) -> tuple[bool, str]:
+    last = [spoken for spoken in case.spoken if spoken.utterance.speaker == "agent"][-1]
+    words = plain(last.words)
+    left_ms = case.wire.duration_ms - last.utterance.span.end_ms
+    ends = bool(words) and likeness(words[-1], "goodbye") >= 0.7
+    ends = ends or " ".join(words[-2:]) == "good bye"
+    return (
+        ends and left_ms >= 100,
+        f"“…{' '.join(words[-4:])}”, {left_ms} ms before the line closed",
+    )
+
+
+def _paced(case: Case) -> tuple[bool, str]:
+    waiting = [int(event.fields["waiting_ms"]) for event in case.wire.of_kind("media")]
+    return max(waiting) <= LONGEST_AHEAD_MS, f"at most {max(waiting)} ms waited at the carrier"
+
+
+def _one_signal_a_turn(case: Case) -> tuple[bool, str]:
+    """What the caller said on the line, and the opening, against the signals in the history."""
+    said = len(case.wire.of_kind("caller_says"))
+    opened = sum(turn.kind is not TurnKind.REPLY for turn in case.result.turns)
+    ok = case.crm.workflow_status == "COMPLETED" and case.signals == said + 1 and opened == 1
+    return ok, (
+        f"workflow {case.crm.workflow_status}, {case.signals} signals "
+        f"for the opening and {said} utterances"
+    )
+
+
+def _outcome_written(case: Case) -> tuple[bool, str]:
+    wanted = Outcome.APPOINTMENT.value
+    ok = case.crm.outcome == wanted == case.result.outcome.value
+    return ok, f"CRM: {case.crm.outcome or 'no row'}; workflow: {case.result.outcome.value}"
+
+
+def _utterance_at(case: Case, t_ms: float) -> Spoken:
+    return min(
+        (spoken for spoken in case.spoken if spoken.utterance.speaker == "caller"),
+        key=lambda spoken: abs(spoken.utterance.span.start_ms - t_ms),
+    )
+
+
+def _agent_words(case: Case) -> str:
+    spoken: Iterable[Spoken] = case.spoken
+    return " ".join(item.words for item in spoken if item.utterance.speaker == "agent")
+
+
+_CHECKS: tuple[tuple[str, Callable[[Case], tuple[bool, str]]], ...] = (
+    ("real audio both ways", _audio_both_ways),
+    ("the caller's words came through the recogniser", _words_by_recogniser),
+    ("the disclosure was heard in full", _disclosure_in_full),
+    ("a pause in mid-sentence was respected", _pause_respected),
+    ("an interruption stopped the agent", _interruption_stops),
+    ("a question was answered from the knowledge folder", _question_answered),
+    ("an objection was handled", _objection_handled),
+    ("every required slot has a typed value", _slots_filled),
+    ("an appointment was made", _appointment_made),
+    ("goodbye was heard to its last word", _goodbye_heard),
+    ("audio was never far ahead of the playhead", _paced),
+    ("the workflow completed with one signal a turn", _one_signal_a_turn),
+    ("the CRM row and the outcome were written", _outcome_written),
+)
