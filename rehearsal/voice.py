@@ -28,7 +28,8 @@ class LocalVoice:
 
     def _synthesise(self, text: str) -> Samples:
         # Slower by as much as the pitch makes it faster, so that only the voice changes.
-        config = SynthesisConfig(length_scale=self._pitch)
+        # No chance in it: the same text is the same sound in every rehearsal.
+        config = SynthesisConfig(length_scale=self._pitch, noise_scale=0.0, noise_w_scale=0.0)
         parts = [chunk.audio_int16_array for chunk in self._voice.synthesize(text, config)]
         if not parts:
             return np.zeros(0, dtype=np.float32)

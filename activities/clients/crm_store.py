@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from workflows.contracts.activities import WriteOutcome
+from workflows.script.model import SlotValue
 
 
 class _Base(DeclarativeBase):
@@ -39,7 +40,7 @@ class Call(_Base):
     script_hash: Mapped[str]
     outcome: Mapped[str] = mapped_column(index=True)
     stage: Mapped[str]
-    slots: Mapped[dict[str, object]] = mapped_column(JSON)
+    slots: Mapped[dict[str, SlotValue]] = mapped_column(JSON)
     objections: Mapped[dict[str, int]] = mapped_column(JSON)
     turns: Mapped[int]
     appointment_at: Mapped[str | None]

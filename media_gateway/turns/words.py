@@ -18,7 +18,7 @@ _OPEN = frozenset(
     "um uh er erm hmm well actually basically".split()
 )
 _ANSWERS = frozenset(
-    "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would".split(
+    "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would|thank you|see you|about you|to you|bless you".split(
         "|"
     )
 )

@@ -145,7 +145,8 @@ class _Stream:
     def _finish(self, *, speech_final: bool = False, from_finalize: bool = False) -> None:
         if self._has_speech or from_finalize:
             self._put(is_final=True, speech_final=speech_final, from_finalize=from_finalize)
-        self._span = self._span[:0]
+        # What comes next may begin softly, before it is loud enough to be taken for speech.
+        self._span = self._span[-int(LEAD_IN_S * LINE_HZ) :]
         self._has_speech, self._quiet_s, self._since_interim_s = False, 0.0, 0.0
 
     def _put(
