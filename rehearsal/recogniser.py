@@ -21,7 +21,7 @@ WHISPER_HZ = 16_000
 LEAD_IN_S, PAD_S = 0.2, 0.5
 """Silence around the words; without it the first and last are often lost."""
 FRAMES_PER_S = 100
-TOKENS_PER_S = 6
+TOKENS_PER_S = 5
 """More than people say in a second."""
 LONGEST_S = 29.0
 _REPEATED = re.compile(r"\b((?:[\w']+[ ,]+){0,5}[\w']+)(?:[ ,]+\1\b)+", re.I)
@@ -55,7 +55,8 @@ class LocalRecogniser:
             encoded,
             [self._prompt],
             beam_size=1,
-            max_length=len(self._prompt) + 6 + int(TOKENS_PER_S * seconds),
+            # The library halves it, as Whisper does with its context.
+            max_length=2 * (8 + int(TOKENS_PER_S * seconds)),
         )[0]
         return without_echo(self._tokenizer.decode(result.sequences_ids[0]))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from media_gateway.knowledge.passages import Chunk
 from rehearsal.evidence.checks import all_checks
-from rehearsal.evidence.line import cut
+from rehearsal.evidence.line import Span, cut
 from rehearsal.evidence.picture import draw_timeline
 from rehearsal.evidence.report import Case, Check, CrmEvidence, Evidence, Spoken, TurnEvidence
 from rehearsal.evidence.transcript import transcript_markdown
@@ -17,6 +17,8 @@ from rehearsal.evidence.wire import Wire, read_wire
 from rehearsal.recogniser import LocalRecogniser
 from workflows.contracts.payloads import CallResult, TurnKind, TurnRecord
 from workflows.script.model import Script
+
+LAST_WORDS_MS = 2000
 
 __all__ = ["Check", "CrmEvidence", "Evidence", "collect"]
 
@@ -43,6 +45,7 @@ def collect(
     case = Case(
         wire=wire,
         spoken=spoken,
+        last_words=_last_words(wire),
         turns=turns,
         result=result,
         signals=history_signals,
@@ -72,6 +75,14 @@ def recognised(wire: Wire) -> tuple[Spoken, ...]:
         )
         for utterance in wire.utterances
     )
+
+
+def _last_words(wire: Wire) -> str:
+    ends_ms = [u.span.end_ms for u in wire.utterances if u.speaker == "agent"]
+    if not ends_ms:
+        return ""
+    last = Span(start_ms=ends_ms[-1] - LAST_WORDS_MS, end_ms=ends_ms[-1])
+    return LocalRecogniser().words(cut(wire.agent, last))
 
 
 def turns_on_the_line(

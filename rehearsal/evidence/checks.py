@@ -186,7 +186,7 @@ def _appointment_made(case: Case) -> tuple[bool, str]:
 
 def _goodbye_heard(case: Case) -> tuple[bool, str]:
     last = [spoken for spoken in case.spoken if spoken.utterance.speaker == "agent"][-1]
-    words = plain(last.words)
+    words = plain(case.last_words)
     left_ms = case.wire.duration_ms - last.utterance.span.end_ms
     ends = bool(words) and likeness(words[-1], "goodbye") >= 0.7
     ends = ends or " ".join(words[-2:]) == "good bye"

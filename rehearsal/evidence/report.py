@@ -62,6 +62,8 @@ class Case:
     wire: Wire
     spoken: tuple[Spoken, ...]
     """By their beginning."""
+    last_words: str
+    """What the recogniser understands of the agent's last two seconds of sound, heard alone."""
     turns: tuple[TurnEvidence, ...]
     result: CallResult
     signals: int
