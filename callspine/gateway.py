@@ -48,6 +48,7 @@ async def serve(settings: Settings) -> None:
             create_app(parts),
             host=settings.host,
             port=settings.port,
+            ws="websockets-sansio",
             ws_max_size=LONGEST_FRAME_BYTES,
             ws_per_message_deflate=False,  # fifty small frames a second and call
             log_level="warning",

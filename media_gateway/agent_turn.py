@@ -26,6 +26,8 @@ class Segment:
     line_id: str = ""
     """Empty for the model's own words."""
     must_say: bool = False
+    is_filler: bool = False
+    """Said while the model thinks: no part of the answer, and no reason to believe that one has begun."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +88,10 @@ class AgentTurn:
     speech: Speech | None = None
     making: asyncio.Task[None] | None = None
     playing: asyncio.Task[None] | None = None
+
+    def is_answer(self, segment: int) -> bool:
+        """Whether a segment belongs to the answer itself."""
+        return segment < len(self.segments) and not self.segments[segment].is_filler
 
     def decide(
         self, state: ScriptState, effects: tuple[Effect, ...]

@@ -122,6 +122,6 @@ def _parse(text: str, parts: GatewayParts) -> Inbound | None:
 async def _close(socket: WebSocket, code: int) -> None:
     try:
         await asyncio.wait_for(socket.close(code), 1.0)
-    except (RuntimeError, TimeoutError):
+    except (RuntimeError, TimeoutError, WebSocketDisconnect):
         # Already closed by the carrier, or its side does not answer: either way it is over.
         return

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from media_gateway.ports import Dialogue, Knowledge
+from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.ports import SpeechToText, TextToSpeech, VoiceDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
-from media_gateway.workflow_link import TemporalLink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class GatewayParts:
     longest_message_bytes: int
     signature: CarrierSignature
     tokens: StreamTokens
-    link: TemporalLink
+    link: WorkflowLink
     recogniser: SpeechToText
     voice: TextToSpeech
     detectors: VoiceDetectors

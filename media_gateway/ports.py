@@ -6,7 +6,16 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from workflows.contracts.payloads import Attached, AttachRequest, TurnCompleted
+from workflows.contracts.payloads import (
+    AfterStream,
+    AnsweredBy,
+    Attached,
+    AttachRequest,
+    CallInput,
+    CarrierUpdate,
+    MediaLost,
+    TurnCompleted,
+)
 from workflows.script.model import Script
 from workflows.script.state import ScriptState
 
@@ -89,13 +98,31 @@ class Knowledge(Protocol):
 
 
 class WorkflowLink(Protocol):
-    """The one door to the call's workflow, as a media session sees it."""
+    """The one door to the calls' workflows. What is handed over is delivered in order, with retries, off the spoken path."""
 
     async def attach(self, call_id: str, request: AttachRequest) -> Attached:
         """Take the call's media over. Raises `media_gateway.errors.AttachRefused`."""
 
+    async def start_inbound(self, call: CallInput) -> None:
+        """Start the workflow of a call that came in; the same webhook twice finds the same one. Raises RPCError."""
+
+    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
+        """Ask what comes after a media stream. Raises RPCError, TimeoutError or WorkflowUpdateFailedError."""
+
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
-        """Hand a turn over; delivered in order, with retries, off the spoken path."""
+        """Hand a turn over."""
+
+    def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
+        """Hand a status callback over."""
+
+    def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
+        """Hand the answering machine verdict over."""
+
+    def media_lost(self, call_id: str, lost: MediaLost) -> None:
+        """Hand the end of a stream over."""
 
     async def flush(self, call_id: str, *, within_s: float) -> bool:
         """Wait until everything handed over was acknowledged; False when it was not in time."""
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """Deliver what can be delivered in time, then stop."""

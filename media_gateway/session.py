@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import Any, assert_never
 
 import structlog
+from starlette.websockets import WebSocketDisconnect
 
 from media_gateway.agent_turn import AgentTurn, Segment, Stamps
 from media_gateway.errors import NoUsableReply, VendorUnavailable
@@ -364,7 +365,7 @@ class CallSession:
 
     async def _say(self, turn: AgentTurn, segment: Segment) -> None:
         now = self._now()
-        if turn.stamps.first_words is None:
+        if turn.stamps.first_words is None and not segment.is_filler:
             turn.stamps.first_words = now
         try:
             if turn.speech is None:
@@ -387,7 +388,11 @@ class CallSession:
         try:
             async for item in speech:
                 if isinstance(item, SpokenAudio):
-                    if turn.stamps.first_audio is None and item.mulaw:
+                    if (
+                        turn.stamps.first_audio is None
+                        and item.mulaw
+                        and turn.is_answer(item.segment)
+                    ):
                         turn.stamps.first_audio = self._now()
                     self._playout.add(item.segment, item.mulaw, item.words)
                 else:
@@ -406,7 +411,12 @@ class CallSession:
         turn = self._turn
         for item in self._playout.due(now):
             self._outgoing.put_nowait(item.message)
-            if turn is not None and item.is_audio and turn.stamps.first_audio_sent is None:
+            if (
+                turn is not None
+                and item.is_audio
+                and turn.stamps.first_audio_sent is None
+                and turn.is_answer(item.segment)
+            ):
                 turn.stamps.first_audio_sent = now
                 self._commit(turn)
                 self._happened(
@@ -446,7 +456,9 @@ class CallSession:
             return
         line = lines[self._fillers_used % len(lines)]
         self._fillers_used += 1
-        self._spawn(self._say(turn, Segment(text=line.text, line_id=line.line_id)), "filler")
+        self._spawn(
+            self._say(turn, Segment(text=line.text, line_id=line.line_id, is_filler=True)), "filler"
+        )
 
     def _fall_back(self, reply_id: int) -> None:
         """The model is too late: the stage's authored line under the same reply."""
@@ -566,7 +578,7 @@ class CallSession:
         while True:
             try:
                 await self._send(await self._outgoing.get())
-            except RuntimeError:
+            except (RuntimeError, WebSocketDisconnect):
                 # The socket is closed; the reader says so too.
                 self.line_lost()
                 return

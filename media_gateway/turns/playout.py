@@ -27,6 +27,7 @@ class Outgoing:
 
     message: str
     is_audio: bool
+    segment: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +129,19 @@ class Playout:
                 if not piece:
                     break
                 self._book(segment, piece, now)
-                out.append(Outgoing(message=media_message(self._stream_sid, piece), is_audio=True))
+                out.append(
+                    Outgoing(
+                        message=media_message(self._stream_sid, piece), is_audio=True, segment=index
+                    )
+                )
             elif segment.is_complete:
                 segment.mark = f"r{self._reply_id}.s{index}.g{self._generation}"
                 out.append(
-                    Outgoing(message=mark_message(self._stream_sid, segment.mark), is_audio=False)
+                    Outgoing(
+                        message=mark_message(self._stream_sid, segment.mark),
+                        is_audio=False,
+                        segment=index,
+                    )
                 )
             else:
                 break

@@ -18,9 +18,8 @@ _OPEN = frozenset(
     "um uh er erm hmm well actually basically".split()
 )
 _ANSWERS = frozenset(
-    "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would|thank you|see you|about you|to you|bless you".split(
-        "|"
-    )
+    "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would|"
+    "thank you|see you|about you|to you|bless you".split("|")
 )
 """Endings that are whole answers though their last word is an open one."""
 

@@ -46,6 +46,7 @@ def main() -> None:
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
+        ws="websockets-sansio",
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=2,
     )

@@ -1,0 +1,231 @@
+"""Fakes at the gateway's ports: they keep what they were given, and do what a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from media_gateway.errors import AttachRefused, NoUsableReply, VendorUnavailable
+from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
+from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
+from workflows.contracts.payloads import (
+    AfterStream,
+    AnsweredBy,
+    Attached,
+    AttachRequest,
+    CallInput,
+    CarrierUpdate,
+    MediaLost,
+    NextStep,
+    TurnCompleted,
+)
+from workflows.script.machine import initial_state
+from workflows.script.parse import parse_script
+
+SCRIPT_YAML = Path("sales_scripts/solar_consult.yaml").read_text(encoding="utf-8")
+TODAY = "2026-11-23"
+LOUD = 0x10
+"""A mu-law byte that the fake detector takes for speech; 0xFF is silence."""
+
+
+class FakeLink:
+    """A workflow that attaches anything once, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.attached: list[AttachRequest] = []
+        self.turns: list[TurnCompleted] = []
+        self.lost: list[MediaLost] = []
+        self.statuses: list[CarrierUpdate] = []
+        self.verdicts: list[AnsweredBy] = []
+        self.inbound: list[CallInput] = []
+        self.after = AfterStream(step=NextStep.HANG_UP)
+        self.changed = asyncio.Condition()
+
+    async def attach(self, call_id: str, request: AttachRequest) -> Attached:
+        if any(request.nonce == earlier.nonce for earlier in self.attached):
+            raise AttachRefused("this stream token was used before")
+        self.attached.append(request)
+        script = parse_script(SCRIPT_YAML, name="script")
+        return Attached(
+            epoch=len(self.attached),
+            next_seq=len(self.turns) + 1,
+            script_yaml=SCRIPT_YAML,
+            state=initial_state(script),
+            today=TODAY,
+            facts={},
+            resumed=False,
+        )
+
+    async def start_inbound(self, call: CallInput) -> None:
+        self.inbound.append(call)
+
+    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
+        return self.after
+
+    def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
+        self.turns.append(turn)
+        self._tell()
+
+    def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
+        self.statuses.append(update)
+
+    def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
+        self.verdicts.append(verdict)
+
+    def media_lost(self, call_id: str, lost: MediaLost) -> None:
+        self.lost.append(lost)
+        self._tell()
+
+    async def flush(self, call_id: str, *, within_s: float) -> bool:
+        return True
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        return
+
+    def _tell(self) -> None:
+        async def notify() -> None:
+            async with self.changed:
+                self.changed.notify_all()
+
+        task = asyncio.ensure_future(notify())
+        task.add_done_callback(lambda _: None)
+
+    async def until_turns(self, count: int) -> list[TurnCompleted]:
+        async with asyncio.timeout(15), self.changed:
+            await self.changed.wait_for(lambda: len(self.turns) >= count)
+        return self.turns
+
+    async def until_lost(self) -> MediaLost:
+        async with asyncio.timeout(15), self.changed:
+            await self.changed.wait_for(lambda: bool(self.lost))
+        return self.lost[-1]
+
+
+class FakeRecognition:
+    """Says the next prepared words at each `finalize`."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        self._queue: asyncio.Queue[Transcript | None] = asyncio.Queue()
+        self.heard_bytes = 0
+
+    def send(self, mulaw: bytes) -> None:
+        self.heard_bytes += len(mulaw)
+
+    async def finalize(self) -> None:
+        text = self._words.pop(0) if self._words else ""
+        self._queue.put_nowait(Transcript(text=text, is_final=True, from_finalize=True))
+
+    async def __aiter__(self) -> AsyncIterator[Transcript]:
+        while (transcript := await self._queue.get()) is not None:
+            yield transcript
+
+    async def close(self) -> None:
+        self._queue.put_nowait(None)
+
+
+class FakeRecogniser:
+    """Its words are shared by all its streams."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.streams: list[FakeRecognition] = []
+        self.refusals = 0
+
+    async def open(self, *, key_terms: Sequence[str] = ()) -> FakeRecognition:
+        if self.refusals:
+            self.refusals -= 1
+            raise VendorUnavailable("fake", "refused")
+        self.streams.append(FakeRecognition(self.words))
+        return self.streams[-1]
+
+
+class FakeSpeech:
+    """Twenty milliseconds of sound a word, at once."""
+
+    def __init__(self, voice: FakeVoice) -> None:
+        self._voice = voice
+        self._queue: asyncio.Queue[SpokenAudio | SegmentDone | None] = asyncio.Queue()
+
+    async def say(self, segment: int, text: str) -> None:
+        if self._voice.refusals:
+            self._voice.refusals -= 1
+            raise VendorUnavailable("fake", "refused")
+        self._voice.said.append(text)
+        mulaw = bytes([LOUD]) * 160 * self._voice.slowness * len(text.split())
+        self._queue.put_nowait(SpokenAudio(segment=segment, mulaw=mulaw))
+        self._queue.put_nowait(SegmentDone(segment=segment))
+
+    async def finish(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def cancel(self) -> None:
+        self._voice.cancelled += 1
+        self._queue.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+        while (item := await self._queue.get()) is not None:
+            yield item
+
+
+class FakeVoice:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.cancelled = 0
+        self.refusals = 0
+        self.slowness = 1
+
+    async def begin(self) -> FakeSpeech:
+        return FakeSpeech(self)
+
+    async def close(self) -> None:
+        return
+
+
+class FakeDetector:
+    """Any byte but silence is speech."""
+
+    def __init__(self) -> None:
+        self._speaking = False
+
+    def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
+        speaking = any(byte != 0xFF for byte in mulaw)
+        if speaking == self._speaking:
+            return []
+        self._speaking = speaking
+        return [VoiceChange(speaking=speaking, at_ms=at_ms)]
+
+
+class FakeDetectors:
+    def open(self) -> FakeDetector:
+        return FakeDetector()
+
+
+class FakeDialogue:
+    """Gives prepared replies in turn: (move, slots, sentences), or an error to raise."""
+
+    def __init__(self) -> None:
+        self.replies: list[tuple[str, dict[str, str], list[str]] | NoUsableReply] = []
+        self.requests: list[ReplyRequest] = []
+        self.closed_early = 0
+        self.holds = asyncio.Event()
+        self.holds.set()
+
+    async def reply(
+        self, request: ReplyRequest, trace: ReplyTrace | None = None
+    ) -> AsyncGenerator[ReplyPart, None]:
+        self.requests.append(replace(request))
+        try:
+            await self.holds.wait()
+            answer = self.replies.pop(0)
+            if isinstance(answer, NoUsableReply):
+                raise answer
+            move, slots, sentences = answer
+            yield MoveChosen(move=move, slots=slots)
+            for sentence in sentences:
+                yield WordsWritten(text=sentence)
+        except (GeneratorExit, asyncio.CancelledError):
+            self.closed_early += 1
+            raise
