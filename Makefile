@@ -39,7 +39,7 @@ bench: $(STAMP)  ## the benchmarks: tables and out/bench/*.json
 
 lock: $(STAMP)  ## renew requirements.lock: hashes, no index, no URL
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 --upgrade \
+	@$(BIN)/uv pip compile pyproject.toml --extra local --extra postgres --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
 clean:  ## remove what the verbs made

@@ -8,7 +8,7 @@ from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import Gateway, Line
 from workflows.contracts.payloads import TurnCompleted, TurnKind
 
-YES = ("permission_given", {}, ["Thank you."])
+YES: tuple[str, dict[str, str], list[str]] = ("permission_given", {}, ["Thank you."])
 
 
 async def _answered(

@@ -1,0 +1,9 @@
+# One image for gateway and worker. Not built where it was written: no Docker there.
+FROM python:3.11-slim
+WORKDIR /app
+COPY requirements.lock pyproject.toml README.md ./
+RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
+COPY . .
+RUN pip install --no-cache-dir --no-deps --no-build-isolation -e .
+USER nobody
+CMD ["callspine", "gateway"]
