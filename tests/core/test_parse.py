@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.core.scripts import SAMPLE, SAMPLE_TEXT, SMALL
+from workflows.script.compiled import COMPILED_STAGES
+from workflows.script.graph import dot, mermaid
+from workflows.script.parse import ScriptError, content_hash, parse_script
+
+
+def _problems(text: str) -> list[str]:
+    with pytest.raises(ScriptError) as refused:
+        parse_script(text, name="bad.yaml")
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_a_small_script_is_good() -> None:
+    script = parse_script(SMALL, name="small.yaml")
+
+    assert script.first_stage == "ask"
+    assert set(COMPILED_STAGES) < set(script.stages)
+    assert script.content_hash == content_hash(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "what"),
+    [
+        ("first: ask", "first: nowhere", 7, "nowhere"),
+        ("        to: end\n", "        to: nowhere\n", 25, "nowhere"),
+        ("    collects: [age]\n", "    collects: [weight]\n", 22, "weight"),
+        ("when: filled(age)", "when: filled(weight)", 24, "weight"),
+        ("when: filled(age)", "when: open('x')", 26, "open"),
+        ("    type: integer", "    type: colour", 11, "colour"),
+        ("    goal: ask\n", "    gaol: ask\n", 18, "gaol"),
+        ("How old are you?\n    fallback", "How old, {nick}?\n    fallback", 19, "nick"),
+        ("    outcome: not_interested", "    outcome: rich", 31, "rich"),
+    ],
+)
+def test_a_bad_script_is_refused_with_its_line_and_a_remedy(
+    old: str, new: str, line: int, what: str
+) -> None:
+    assert old in SMALL
+
+    problems = _problems(SMALL.replace(old, new, 1))
+
+    hit = [problem for problem in problems if what in problem]
+    assert hit, problems
+    assert any(abs(int(problem.split(":")[1]) - line) <= 1 for problem in hit), hit
+    assert all(problem.startswith("bad.yaml:") and " — " in problem for problem in hit)
+
+
+def test_a_required_slot_that_is_never_asked_for_is_refused() -> None:
+    text = SMALL.replace("    collects: [age]\n", "").replace("        when: filled(age)\n", "")
+
+    assert any("never asked for" in problem for problem in _problems(text))
+
+
+def test_a_stage_that_cannot_be_reached_is_refused() -> None:
+    island = "  island:\n    goal: g\n    opening: o\n    fallback: f\n    resume: r\n"
+    text = SMALL + island + "    moves:\n      x: {description: d, to: end}\n"
+
+    assert any("cannot be reached" in problem for problem in _problems(text))
+
+
+def test_a_loop_without_a_way_out_is_refused() -> None:
+    text = SMALL.replace("        to: end\n", "        to: ask\n")
+
+    assert any("no way to an end" in problem for problem in _problems(text))
+
+
+def test_a_number_that_can_never_be_right_is_refused() -> None:
+    text = SMALL.replace("    required: true\n", "    required: true\n    min: 9\n    max: 3\n")
+
+    assert any("min is above max" in problem for problem in _problems(text))
+
+
+def test_a_must_say_line_that_could_be_skipped_is_refused() -> None:
+    text = SAMPLE_TEXT.replace("  roof:\n    goal", "  roof:\n    must_say: true\n    goal")
+
+    assert any("could be skipped" in problem for problem in _problems(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- a\n- b\n",
+        "script: [",
+        "a: &x 1\nb: *x\n",
+        "script: a\nscript: b\n",
+        "\t: 1",
+        "a" * 600_000,
+    ],
+)
+def test_what_is_no_script_at_all_is_refused(text: str) -> None:
+    assert _problems(text)
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
+    text = SMALL.replace("type: integer", "type: colour").replace("    goal: ask", "    gaol: ask")
+
+    lines = [int(problem.split(":")[1]) for problem in _problems(text)]
+
+    assert len(lines) >= 2
+    assert lines == sorted(lines)
+
+
+def test_the_sample_is_a_whole_script() -> None:
+    authored = [name for name in SAMPLE.stages if name not in COMPILED_STAGES]
+
+    assert 8 <= len(authored) <= 13
+    assert len({slot.type for slot in SAMPLE.slots.values()}) >= 5
+    assert len(SAMPLE.objections) >= 4
+
+
+def test_the_graph_names_every_stage_and_move() -> None:
+    drawn, dotted = mermaid(SAMPLE), dot(SAMPLE)
+
+    for stage in SAMPLE.stages.values():
+        for move in stage.moves:
+            assert move.name in drawn
+            assert move.name in dotted
+    assert drawn.startswith("flowchart TD\n")
+    assert dotted.startswith('digraph "solar_consult" {')
+    assert dotted.count("{") == dotted.count("}")
