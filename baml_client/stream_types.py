@@ -40,7 +40,7 @@ class GivenSlot(BaseModel):
 class MoveOption(BaseModel):
     name: typing.Optional[str] = None
     description: typing.Optional[str] = None
-    examples: typing.List[str]
+    examples: typing.Optional[str] = None
 
 class NextTurn(BaseModel):
     chosen: typing.Optional[typing.Union[types.NextMove, str]] = None

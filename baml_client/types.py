@@ -61,7 +61,7 @@ class GivenSlot(BaseModel):
 class MoveOption(BaseModel):
     name: str
     description: str
-    examples: typing.List[str]
+    examples: str
 
 class NextTurn(BaseModel):
     chosen: typing.Union[NextMove, str]

@@ -19,6 +19,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
         yield
         await parts.link.close()
         await parts.voice.close()
+        for knowledge in parts.knowledge.values():
+            await knowledge.close()
 
     app = FastAPI(title="Callspine media gateway", lifespan=lifespan, openapi_url=None)
     app.state.parts = parts

@@ -81,6 +81,9 @@ class ReplyTrace:
 class Dialogue(Protocol):
     """The model."""
 
+    async def warm(self) -> None:
+        """Before a call's first turn: open a connection, so that the turn does not wait for it. Never raises."""
+
     def reply(
         self, request: ReplyRequest, trace: ReplyTrace | None = None
     ) -> AsyncGenerator[ReplyPart, None]:
@@ -95,6 +98,9 @@ class Knowledge(Protocol):
 
     async def search(self, words: str, *, limit: int = 3) -> tuple[Passage, ...]:
         """Best passages first. Never raises and never blocks the loop: on any trouble, none."""
+
+    async def close(self) -> None:
+        """Release the store. Idempotent."""
 
 
 class WorkflowLink(Protocol):

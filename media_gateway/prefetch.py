@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from media_gateway.ports import Knowledge, Passage
 
+_WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 WAIT_S = 0.05
 """The reply waits this long for a look-up that is under way, then takes what the words before it found."""
 
@@ -22,7 +24,8 @@ class Prefetch:
 
     def want(self, words: str) -> None:
         """The caller's words so far."""
-        words = words.strip()
+        # A final transcript mostly differs from the interim before it by capitals and points only.
+        words = " ".join(_WORD.findall(words.lower()))
         if self._knowledge is None or not words or words == self._wanted:
             return
         self._wanted = words

@@ -79,6 +79,8 @@ REOPEN_MOST_S = 1.0
 """Between tries to reach the recogniser: a caller does not wait longer."""
 LAST_SIGNAL_S = 2.0
 """After the last turn, for Temporal's acknowledgement before the socket closes."""
+MOST_OUTGOING = 500
+"""Messages that the socket did not take: some ten seconds of audio, when 400 ms are the rule."""
 
 
 class CallSession:
@@ -117,7 +119,7 @@ class CallSession:
         self._words_final_at: Ms | None = None
         self._fillers_used = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._outgoing: asyncio.Queue[str] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue(MOST_OUTGOING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
         self._is_lost = False
@@ -129,6 +131,7 @@ class CallSession:
         log.info("session_started", epoch=self._attached.epoch, resumed=self._attached.resumed)
         self._spawn(self._write(), "write")
         self._spawn(self._listen(), "listen")
+        self._spawn(self._parts.dialogue.warm(), "warm")
         try:
             self._open()
             await self._over.wait()
@@ -410,7 +413,7 @@ class CallSession:
         now = self._now()
         turn = self._turn
         for item in self._playout.due(now):
-            self._outgoing.put_nowait(item.message)
+            self._post(item.message)
             if (
                 turn is not None
                 and item.is_audio
@@ -505,7 +508,15 @@ class CallSession:
             # Audio that waits in our own queue must not follow the `clear`.
             while not self._outgoing.empty():
                 self._outgoing.get_nowait()
+            self._post(message)
+
+    def _post(self, message: str) -> None:
+        try:
             self._outgoing.put_nowait(message)
+        except asyncio.QueueFull:
+            # The carrier takes no more: nothing would be heard any longer, and it would be heard late.
+            log.error("line_stuck", messages=MOST_OUTGOING)
+            self.line_lost()
 
     def _finish(self, turn: AgentTurn, *, interrupted: bool) -> None:
         """The turn is over: what was heard becomes history, and the workflow is told."""

@@ -126,3 +126,11 @@ class QdrantKnowledge:
             )
             for point in answer.points
         )
+
+    async def close(self) -> None:
+        """Release the store. Idempotent; a look-up afterwards finds nothing."""
+        if self._local is not None:
+            await asyncio.to_thread(self._local.close)
+        if self._server is not None:
+            await self._server.close()
+        self._thread.shutdown(wait=False)

@@ -31,6 +31,9 @@ OPEN_WITHIN_S = 2.0
 AUDIO_WITHIN_S = 5.0
 """Longest wait for the next message of a context that has text to speak."""
 
+MOST_WAITING = 5000
+"""Messages of one turn that nobody read yet: many minutes of speech. Above it the turn ends where it is."""
+
 
 class CartesiaTextToSpeech:
     """Implements TextToSpeech."""
@@ -102,7 +105,7 @@ class _Connection:
 
     def open(self, context_id: str) -> asyncio.Queue[_Message | None]:
         """The queue of a context's messages; None in it means that the socket is dead."""
-        queue: asyncio.Queue[_Message | None] = asyncio.Queue()
+        queue: asyncio.Queue[_Message | None] = asyncio.Queue(MOST_WAITING)
         self._contexts[context_id] = queue
         return queue
 
@@ -124,18 +127,35 @@ class _Connection:
     async def _read(self) -> None:
         try:
             async for text in self._socket:
-                message = json.loads(text)
-                queue = self._contexts.get(str(message.get("context_id", "")))
-                if queue is not None:
-                    queue.put_nowait(message)
-                elif message.get("type") == "error":
-                    log.warning("vendor_error", vendor=VENDOR, code=message.get("error_code"))
-        except (ConnectionClosed, ValueError, AttributeError) as error:
+                self._hand_on(text)
+        except ConnectionClosed as error:
             log.warning("socket_lost", vendor=VENDOR, error=type(error).__name__)
         finally:
             self.is_dead = True
             for queue in self._contexts.values():
-                queue.put_nowait(None)
+                with suppress(
+                    asyncio.QueueFull
+                ):  # its reader has enough to do, and then waits in vain
+                    queue.put_nowait(None)
+
+    def _hand_on(self, text: str | bytes) -> None:
+        """To its context. A bad message costs itself, never the other calls on this socket."""
+        try:
+            message = json.loads(text)
+            context_id = str(message.get("context_id", ""))
+        except (ValueError, AttributeError):
+            log.warning("message_dropped", vendor=VENDOR, reason="not a message")
+            return
+        queue = self._contexts.get(context_id)
+        if queue is None:
+            if message.get("type") == "error":
+                log.warning("vendor_error", vendor=VENDOR, code=message.get("error_code"))
+            return
+        try:
+            queue.put_nowait(message)
+        except asyncio.QueueFull:
+            log.error("context_flooded", vendor=VENDOR, messages=MOST_WAITING)
+            self.forget(context_id)
 
 
 class CartesiaSpeech:
@@ -197,8 +217,10 @@ class CartesiaSpeech:
 
     async def _next(self, *, expects_audio: bool) -> _Message:
         try:
-            patience = AUDIO_WITHIN_S if expects_audio or self._is_finished else None
-            message = await asyncio.wait_for(self._queue.get(), patience)
+            async with asyncio.timeout(
+                AUDIO_WITHIN_S if expects_audio or self._is_finished else None
+            ):
+                message = await self._queue.get()
         except TimeoutError:
             raise VendorUnavailable(VENDOR, "no audio in time") from None
         if message is None:

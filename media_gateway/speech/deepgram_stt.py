@@ -131,7 +131,8 @@ class DeepgramRecognition:
         with suppress(ConnectionClosed):  # the reader says so
             while True:
                 try:
-                    message = await asyncio.wait_for(self._queue.get(), KEEP_ALIVE_EVERY_S)
+                    async with asyncio.timeout(KEEP_ALIVE_EVERY_S):
+                        message = await self._queue.get()
                 except TimeoutError:
                     message = json.dumps({"type": "KeepAlive"})
                 await self._socket.send(message)

@@ -1,0 +1,26 @@
+"""`python -m bench [NAME ...]`: run all benchmarks, or these."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from bench import idle_calls, reply_path
+
+ALL = {"reply_path": reply_path.main, "idle_calls": idle_calls.main}
+
+
+def main() -> int:
+    """Run them one after the other."""
+    names = sys.argv[1:] or list(ALL)
+    if unknown := set(names) - set(ALL):
+        wrong, there = ", ".join(sorted(unknown)), ", ".join(ALL)
+        sys.stderr.write(f"no benchmark {wrong}; there are {there}\n")
+        return 2
+    for name in names:
+        asyncio.run(ALL[name]())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""A link to no workflow: attaches every call to the sample script, keeps nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workflows.contracts.payloads import (
+    AfterStream,
+    AnsweredBy,
+    Attached,
+    AttachRequest,
+    CallInput,
+    CarrierUpdate,
+    MediaLost,
+    NextStep,
+    TurnCompleted,
+)
+from workflows.script.machine import initial_state
+from workflows.script.parse import parse_script
+
+
+class NoLink:
+    """Implements WorkflowLink."""
+
+    def __init__(self, script: Path) -> None:
+        self._yaml = script.read_text(encoding="utf-8")
+        self._script = parse_script(self._yaml, name=str(script))
+
+    async def attach(self, call_id: str, request: AttachRequest) -> Attached:
+        """Every call is new."""
+        return Attached(
+            epoch=1,
+            next_seq=1,
+            script_yaml=self._yaml,
+            state=initial_state(self._script),
+            today="2026-11-23",
+            facts={},
+            resumed=False,
+        )
+
+    async def start_inbound(self, call: CallInput) -> None:
+        """Nothing."""
+
+    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
+        """Nothing follows."""
+        return AfterStream(step=NextStep.HANG_UP)
+
+    def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
+        """Nothing."""
+
+    def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
+        """Nothing."""
+
+    def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
+        """Nothing."""
+
+    def media_lost(self, call_id: str, lost: MediaLost) -> None:
+        """Nothing."""
+
+    async def flush(self, call_id: str, *, within_s: float) -> bool:
+        """Nothing waits."""
+        return True
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """Nothing is open."""

@@ -1,0 +1,37 @@
+"""`python -m bench.under_test gateway|relay`: what is measured, in a process of its own.
+
+`gateway` is the production gateway, adapters and all, on a link that attaches every call and keeps nothing: turns are
+told to Temporal off the spoken path. `relay` is the peer: the same sockets and HTTP, and nothing in between.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from callspine.settings import load_settings
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    settings = load_settings()
+    if sys.argv[1:] == ["gateway"]:
+        import uvloop
+
+        from bench.no_link import NoLink
+        from callspine.gateway import serve_with
+        from callspine.logs import configure
+
+        configure("gateway", level=30)
+        uvloop.run(serve_with(settings, NoLink(settings.scripts_dir / "solar_consult.yaml")))
+        return 0
+    if sys.argv[1:] == ["relay"]:
+        from bench.relay import serve
+
+        serve(settings)
+        return 0
+    sys.stderr.write("usage: python -m bench.under_test gateway|relay\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
