@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from pydantic import BaseModel, ConfigDict, Field
 
 from rehearsal.carrier.call import CallRequest, CarrierCall, CarrierContext
 
@@ -118,17 +119,49 @@ async def fetch(call_sid: str, account: Account, of: Of) -> Response:
 
 @router.post(f"{_CALLS}/{{call_sid}}.json")
 async def update(call_sid: str, request: Request, account: Account, of: Of) -> Response:
-    """End a call. Redirecting a live call (`Url`, `Twiml`) is not spoken here."""
+    """End a call (`Status`), or have a live one go on with other TwiML (`Url` or `Twiml`)."""
     call = of.calls.get(call_sid)
     if call is None:
         return _error(404, 20404, "The requested resource was not found")
-    status = str((await request.form()).get("Status", ""))
-    if status not in ("completed", "canceled"):
-        return _error(400, 21218, "Status is not valid here: completed or canceled")
+    form = await request.form()
+    status, url, twiml = (str(form.get(name, "")) for name in ("Status", "Url", "Twiml"))
     if call.status in ("completed", "busy", "no-answer", "canceled", "failed"):
         return _error(400, 21220, "Call is not in-progress. Cannot redirect.")
-    call.end(status)
-    return JSONResponse(_resource(call, account) | {"status": status})
+    if status in ("completed", "canceled"):
+        call.end(status)
+        return JSONResponse(_resource(call, account) | {"status": status})
+    if status or not (url or twiml):
+        return _error(400, 21218, "Give Status (completed or canceled), Url or Twiml.")
+    if call.status != "in-progress":
+        return _error(400, 21220, "Call is not in-progress. Cannot redirect.")
+    call.redirect(url=url, twiml=twiml)
+    return JSONResponse(_resource(call, account))
+
+
+class Incoming(BaseModel):
+    """Somebody dials one of our numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+    to: str = Field(pattern=r"^\+\d{5,15}$")
+    from_: str = Field(pattern=r"^\+\d{5,15}$")
+    voice_url: str
+    """What the number's voice webhook is set to."""
+    status_callback: str = ""
+
+
+@router.post("/witness/incoming", status_code=201)
+async def incoming(wanted: Incoming, of: Of) -> dict[str, str]:
+    """Have the simulated caller dial in: no part of the carrier's API, but of its rehearsal."""
+    call = of.place(
+        CallRequest(
+            to=wanted.to,
+            from_=wanted.from_,
+            url=wanted.voice_url,
+            status_callback=wanted.status_callback,
+            direction="inbound",
+        )
+    )
+    return {"call_sid": call.sid}
 
 
 @router.get("/witness")
@@ -149,7 +182,7 @@ def _resource(call: CarrierCall, account: str) -> dict[str, Any]:
         "status": call.status,
         "date_created": call.created,
         "duration": None if call.duration_s is None else str(call.duration_s),
-        "direction": "outbound-api",
+        "direction": call.request.direction,
         "uri": f"/2010-04-01/Accounts/{account}/Calls/{call.sid}.json",
     }
 

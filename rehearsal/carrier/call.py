@@ -53,6 +53,16 @@ class CallRequest:
     amd_callback: str = ""
     ring_timeout_s: int = 60
     longest_s: int = 14_400
+    direction: str = "outbound-api"
+    """Or `inbound`: the simulated caller dialled our number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    """TwiML: where it is, or itself."""
+
+    url: str = ""
+    twiml: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +98,7 @@ class CarrierCall:
         self._stream: MediaStream | None = None
         self._announcement = PlayoutBuffer()
         self._over = asyncio.Event()
-        self._wanted_end = ""
+        self._detours: asyncio.Queue[_Document] = asyncio.Queue()
         self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
 
     # --- life --------------------------------------------------------------------------------
@@ -108,11 +118,19 @@ class CarrierCall:
     def end(self, status: str) -> None:
         """End it by REST: `completed` or `canceled`."""
         self._witness.saw("rest_end", status=status)
-        self._wanted_end = status
         self._over.set()
+
+    def redirect(self, *, url: str = "", twiml: str = "") -> None:
+        """Leave what is being carried out, media stream included, and go on with another document (REST update)."""
+        self._witness.saw("rest_redirect", url=url, inline=bool(twiml))
+        self._detours.put_nowait(_Document(url=url, twiml=twiml))
 
     async def _ring(self) -> None:
         timeline = self.context.timeline
+        if self.request.direction == "inbound":
+            self._witness.answered()
+            self._become("in-progress")
+            return
         await asyncio.sleep(INITIATE_S)
         self._become("initiated")
         await asyncio.sleep(RING_S)
@@ -137,26 +155,40 @@ class CarrierCall:
     async def _talk(self) -> None:
         began_s = time.monotonic()
         clock = asyncio.create_task(self._clock())
-        following = asyncio.create_task(self._follow(self.request.url))
         if self.request.amd_callback:
             asyncio.get_running_loop().call_later(AMD_MS / 1000, self._tell_amd)
-        ending = asyncio.create_task(self._over.wait())
-        done, _ = await asyncio.wait(
-            {following, ending}, timeout=self.request.longest_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in (following, ending):
-            task.cancel()
-        await asyncio.gather(following, ending, return_exceptions=True)
-        if following in done and not following.cancelled() and following.exception() is not None:
-            self._witness.saw("carrier_failed", error=repr(following.exception()))
+        try:
+            async with asyncio.timeout(self.request.longest_s):
+                await self._follow_until_over()
+        except TimeoutError:
+            self._witness.saw("longest_call", seconds=self.request.longest_s)
         clock.cancel()
         await asyncio.gather(clock, return_exceptions=True)
-        if self._stream is not None:
-            await self._stream.close()
         self.duration_s = round(time.monotonic() - began_s)
         await asyncio.to_thread(self._recording.write, self.folder / "call.wav")
         self._witness.saw("recorded", duration_ms=self._recording.duration_ms)
         self._become("completed")
+
+    async def _follow_until_over(self) -> None:
+        """Carry out the first document, and any other that a REST update puts in its place."""
+        ending = asyncio.create_task(self._over.wait())
+        document: _Document | None = _Document(url=self.request.url)
+        try:
+            while document is not None:
+                following = asyncio.create_task(self._follow(document))
+                detour = asyncio.create_task(self._detours.get())
+                waits = {following, detour, ending}
+                try:
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    document = detour.result() if detour.done() and not ending.done() else None
+                    detour.cancel()
+                    following.cancel()
+                    (failed,) = await asyncio.gather(following, return_exceptions=True)
+                if isinstance(failed, Exception):
+                    self._witness.saw("carrier_failed", error=repr(failed))
+        finally:
+            ending.cancel()
 
     def _become(self, status: str) -> None:
         self.status = status
@@ -190,16 +222,17 @@ class CarrierCall:
             "To": self.request.to,
             "CallStatus": self.status,
             "ApiVersion": "2010-04-01",
-            "Direction": "outbound-api",
+            "Direction": self.request.direction,
         }
 
     # --- TwiML -------------------------------------------------------------------------------
 
-    async def _follow(self, url: str) -> None:
+    async def _follow(self, document: _Document) -> None:
         """Fetch documents and carry out their verbs until one ends the call or there is none left."""
         for _ in range(MOST_DOCUMENTS):
             try:
-                verbs = parse_twiml(await self._webhooks.ask(url, self._parameters()))
+                text = document.twiml or await self._webhooks.ask(document.url, self._parameters())
+                verbs = parse_twiml(text)
             except (TwimlError, httpx.HTTPError) as error:
                 self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
                 return
@@ -213,7 +246,7 @@ class CarrierCall:
                     break
             if not next_url:
                 return
-            url = next_url
+            document = _Document(url=next_url)
 
     async def _carry_out(self, verb: Verb) -> tuple[bool, str]:
         """Whether the call is over, and where to go on."""
@@ -257,10 +290,12 @@ class CarrierCall:
             return
         self._tell_stream(verb, stream, "stream-started")
         self._stream = stream
-        await stream.ended.wait()
-        self._stream = None
-        await stream.close()
-        self._tell_stream(verb, stream, "stream-stopped")
+        try:
+            await stream.ended.wait()
+        finally:
+            self._stream = None
+            await stream.close()
+            self._tell_stream(verb, stream, "stream-stopped")
 
     def _tell_stream(self, verb: Stream, stream: MediaStream, event: str) -> None:
         if verb.status_callback:

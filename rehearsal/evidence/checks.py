@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from rehearsal.evidence.line import Span
 from rehearsal.evidence.report import Case, Check, Spoken
 from rehearsal.evidence.words import likeness, plain, share_heard
 from workflows.contracts.payloads import TurnKind
@@ -16,6 +17,8 @@ CLEAR_WITHIN_MS = 700
 """From the caller's first sound over the agent to the `clear` on the wire."""
 SILENT_WITHIN_MS = 100
 """From the `clear` to the agent's last sound on the line."""
+NO_ANSWER_WITHIN_MS = 500
+"""After a `clear`: a new answer needs the caller's silence first, which is longer."""
 AHEAD_MS, LONGEST_AHEAD_MS = 420, 600
 """Audio waiting at the carrier: 400 ms and a frame; more only where the line's own clock came late."""
 UNDERSTOOD = 0.6
@@ -71,10 +74,13 @@ def _words_by_recogniser(case: Case) -> tuple[bool, str]:
 
 def _disclosure_in_full(case: Case) -> tuple[bool, str]:
     meant = disclosure(case.script.agent_name, case.script.company).text
-    first_caller = next(
-        spoken.utterance.span.start_ms
-        for spoken in case.spoken
-        if spoken.utterance.speaker == "caller"
+    first_caller = min(
+        (
+            spoken.utterance.span.start_ms
+            for spoken in case.spoken
+            if spoken.utterance.speaker == "caller"
+        ),
+        default=case.wire.duration_ms,
     )
     heard = " ".join(
         spoken.words
@@ -112,34 +118,49 @@ def _pause_respected(case: Case) -> tuple[bool, str]:
 
 def _interruption_stops(case: Case) -> tuple[bool, str]:
     """The caller spoke over the agent: `clear` on the wire, then silence on the agent's channel."""
+    agent = [
+        sound
+        for spoken in case.spoken
+        if spoken.utterance.speaker == "agent"
+        for sound in spoken.utterance.sounds
+    ]
     over = [
-        (caller, agent)
-        for caller in case.spoken
-        for agent in case.spoken
-        if caller.utterance.speaker == "caller"
-        and agent.utterance.speaker == "agent"
-        and agent.utterance.span.start_ms
-        < caller.utterance.span.start_ms
-        < agent.utterance.span.end_ms
+        spoken.utterance.span
+        for spoken in case.spoken
+        if spoken.utterance.speaker == "caller" and _is_over(spoken.utterance.span, case)
     ]
     if not over:
         return False, "the caller never spoke over the agent"
     seen, ok = [], True
-    for caller, agent in over:
-        onset = caller.utterance.span.start_ms
+    for caller in over:
+        onset = caller.start_ms
         clears = [
             event.t_ms - onset
             for event in case.wire.of_kind("clear")
             if event.t_ms is not None and onset <= event.t_ms <= onset + 5000
         ]
         if not clears:
-            return False, "no `clear` after the caller's first sound"
-        silent = agent.utterance.span.end_ms - onset - clears[0]
+            ok = False
+            seen.append(f"no `clear` after the caller's first sound at {onset} ms")
+            continue
+        # Whatever still came, after a breath too: no new answer can begin so soon.
+        until = onset + clears[0] + NO_ANSWER_WITHIN_MS
+        last_ms = max((sound.end_ms for sound in agent if sound.start_ms < until), default=onset)
+        silent = last_ms - onset - clears[0]
         ok &= clears[0] <= CLEAR_WITHIN_MS and silent <= SILENT_WITHIN_MS
         seen.append(
             f"`clear` {clears[0]:.0f} ms after the first sound, silence {silent:+.0f} ms after it"
         )
     return ok, "; ".join(seen)
+
+
+def _is_over(caller: Span, case: Case) -> bool:
+    """Whether the caller began while the agent was in the middle of something."""
+    return any(
+        spoken.utterance.span.start_ms < caller.start_ms < spoken.utterance.span.end_ms
+        for spoken in case.spoken
+        if spoken.utterance.speaker == "agent"
+    )
 
 
 def _question_answered(case: Case) -> tuple[bool, str]:
@@ -188,7 +209,7 @@ def _goodbye_heard(case: Case) -> tuple[bool, str]:
     last = [spoken for spoken in case.spoken if spoken.utterance.speaker == "agent"][-1]
     words = plain(case.last_words)
     left_ms = case.wire.duration_ms - last.utterance.span.end_ms
-    ends = bool(words) and likeness(words[-1], "goodbye") >= 0.7
+    ends = bool(words) and likeness(words[-1], "goodbye") >= 0.8
     ends = ends or " ".join(words[-2:]) == "good bye"
     return (
         ends and left_ms >= 100,

@@ -52,7 +52,7 @@ def _draw_line(axes: Axes, case: Case, seconds: float) -> None:
     for event in case.wire.of_kind("clear"):
         if event.t_ms is not None:
             axes.axvline(event.t_ms / 1000, color=CUT, linewidth=1.5)
-            axes.text(event.t_ms / 1000, 0.5, " clear", color=CUT, fontsize=8, va="center")
+            axes.text(event.t_ms / 1000, 1.38, " interrupted", color=CUT, fontsize=8, va="center")
     for turn in case.turns:
         if turn.caller is not None and turn.gap_ms is not None:
             middle = turn.caller.utterance.span.end_ms / 1000 + turn.gap_ms / 2000
@@ -79,6 +79,8 @@ def _draw_stages(axes: Axes, case: Case, seconds: float) -> None:
 
 def _draw_gaps(axes: Axes, case: Case) -> None:
     turns = [turn for turn in case.turns if turn.caller is not None and turn.agent is not None]
+    longest = max((turn.record.timings.first_audio_sent or 0 for turn in turns), default=0)
+    axes.set_xlim(0, 1.3 * max(500, longest))
     for position, turn in enumerate(turns):
         reached = 0
         for _, field, colour in _STEPS:
@@ -87,12 +89,11 @@ def _draw_gaps(axes: Axes, case: Case) -> None:
                 continue
             axes.barh(position, at - reached, left=reached, color=colour, height=0.6)
             reached = at
-        axes.text(reached + 10, position, _note(turn), fontsize=8, va="center")
+        axes.text(reached + 10, position, _note(turn), fontsize=8, va="center", clip_on=True)
     axes.set_yticks(range(len(turns)), [str(turn.record.seq) for turn in turns])
     axes.invert_yaxis()
     axes.set_xlabel("ms since the caller's last sound, as the gateway measured it")
     axes.set_ylabel("turn")
-    axes.margins(x=0.15)
     axes.legend(
         handles=[Patch(color=colour, label=f"until {label}") for label, _, colour in _STEPS],
         fontsize=8,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rehearsal.evidence.report import Evidence
@@ -34,7 +35,7 @@ def print_turns(evidence: Evidence, console: Console) -> None:
         table.add_row(
             str(turn.record.seq),
             turn.record.stage,
-            turn.record.move or turn.record.kind.value,
+            escape(turn.record.move or turn.record.kind.value),
             *("" if cell is None else str(cell) for cell in cells),
             "" if turn.gap_ms is None else str(turn.gap_ms),
         )
@@ -51,5 +52,7 @@ def print_checks(evidence: Evidence, console: Console) -> None:
     table.add_column("check")
     table.add_column("seen", overflow="fold")
     for check in evidence.checks:
-        table.add_row("[green]ok[/]" if check.ok else "[bold red]FAILED[/]", check.name, check.saw)
+        table.add_row(
+            "[green]ok[/]" if check.ok else "[bold red]FAILED[/]", check.name, escape(check.saw)
+        )
     console.print(table)
