@@ -9,12 +9,16 @@ from typing import Annotated
 
 import phonenumbers
 import typer
+from rich import box
 from rich.console import Console
-from temporalio.client import Client
+from rich.table import Table
+from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
+from callspine.connect import connect
 from callspine.follow import follow
 from callspine.settings import Settings, SettingsError, load_settings
+from workflows import search_attributes
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallInput, call_workflow_id
 from workflows.starter import start_call
@@ -38,19 +42,6 @@ def e164(text: str) -> str:
 def new_call_id() -> str:
     """A fresh call id: opaque, so that no number or name is in a workflow id."""
     return uuid.uuid4().hex[:12]
-
-
-async def connect(settings: Settings) -> Client:
-    """A Temporal client. Raises SettingsError naming the address when nothing answers there."""
-    try:
-        return await Client.connect(
-            settings.temporal_address, namespace=settings.temporal_namespace
-        )
-    except RuntimeError as error:
-        raise SettingsError(
-            f"no Temporal at {settings.temporal_address}: start one with `make up`, "
-            "or set CALLSPINE_TEMPORAL_ADDRESS"
-        ) from error
 
 
 @app.command()
@@ -83,6 +74,34 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
         console.print(f"outcome: [bold]{result.outcome}[/]")
 
 
+@app.command(name="list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Newest calls to show.")] = 20,
+) -> None:
+    """List the newest calls, running and finished."""
+    asyncio.run(_list(load_settings(), limit))
+
+
+async def _list(settings: Settings, limit: int) -> None:
+    client = await connect(settings)
+    # Narrow enough for 80 columns: an id that is cut cannot be copied into `call show`.
+    table = Table("call", "began", "", "script", "stage", "turns", "outcome", box=box.SIMPLE)
+    keys = search_attributes
+    async for call in client.list_workflows('WorkflowType = "CallWorkflow"', limit=limit):
+        found = call.typed_search_attributes
+        status = call.status.name.lower() if call.status else ""
+        table.add_row(
+            call.id.removeprefix(call_workflow_id("")),
+            f"{call.start_time.astimezone():%m-%d %H:%M:%S}",
+            found.get(keys.CALL_DIRECTION, "").removesuffix("bound"),
+            found.get(keys.SCRIPT_ID, ""),
+            found.get(keys.CALL_STAGE, ""),
+            str(found.get(keys.TURNS, "")),
+            found.get(keys.CALL_OUTCOME, "") or status,
+        )
+    Console().print(table)
+
+
 @app.command()
 def show(call_id: str) -> None:
     """Print a call, running or finished, from its workflow."""
@@ -98,6 +117,8 @@ async def _show(settings: Settings, call_id: str) -> None:
         raise SettingsError(
             f"call {call_id!r} cannot be read ({error.status.name.lower().replace('_', ' ')})"
         ) from error
+    except WorkflowQueryFailedError as error:
+        raise SettingsError(f"call {call_id!r} cannot be read yet: {error}") from error
     Console().print_json(data=_plain(snapshot))
 
 

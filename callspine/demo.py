@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 
 from rich.console import Console
@@ -10,7 +11,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 
 from activities.clients.crm_store import CrmStore
-from callspine.calls import connect, new_call_id
+from callspine.calls import new_call_id
+from callspine.connect import connect
 from callspine.follow import follow
 from callspine.script_commands import read_script
 from callspine.settings import Settings, SettingsError
@@ -44,6 +46,10 @@ async def demo(settings: Settings, console: Console, *, fault: str = "") -> int:
         raise SettingsError(
             "the demo's caller lives in the stand-in carrier: CALLSPINE_STAND_INS must name it"
         )
+    running = asyncio.current_task()
+    if running is not None:
+        # As Ctrl-C does: leave through the context managers, which stop every process.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     gateway_command, carrier_options = FAULTS[fault]
     began_s = time.monotonic()
     console.print("Starting Temporal, the stand-ins, a worker and a gateway ...")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rich.console import Console
+from rich.markup import escape
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
@@ -48,7 +49,7 @@ def _print_status(snapshot: CallSnapshot, before: str, console: Console) -> str:
 def _print_turns(turns: list[TurnRecord], printed: int, console: Console) -> int:
     for turn in turns[printed:]:
         if turn.caller_words:
-            console.print("[bold cyan]caller[/]", turn.caller_words, highlight=False, markup=True)
+            console.print("[bold cyan]caller[/]", escape(turn.caller_words), highlight=False)
         notes = [turn.stage]
         if turn.move:
             notes.append(turn.move)
@@ -59,6 +60,6 @@ def _print_turns(turns: list[TurnRecord], printed: int, console: Console) -> int
         gap = turn.timings.first_audio_sent
         if turn.caller_words and gap is not None:
             notes.append(f"{gap} ms")
-        console.print("[bold green]agent [/]", turn.heard_words, highlight=False, markup=True)
-        console.print(f"       [dim]{' · '.join(notes)}[/]", highlight=False)
+        console.print("[bold green]agent [/]", escape(turn.heard_words), highlight=False)
+        console.print(f"       [dim]{escape(' · '.join(notes))}[/]", highlight=False)
     return len(turns)

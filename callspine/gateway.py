@@ -12,8 +12,8 @@ os.environ.setdefault("BAML_LOG", "off")
 import httpx
 import structlog
 import uvicorn
-from temporalio.client import Client
 
+from callspine.connect import connect
 from callspine.ports import refuse_busy_port
 from callspine.settings import Settings, base_url, require_for_gateway
 from media_gateway.app import create_app
@@ -21,7 +21,7 @@ from media_gateway.dialogue import BamlDialogue
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
 from media_gateway.parts import GatewayParts
-from media_gateway.ports import Knowledge
+from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
@@ -37,13 +37,22 @@ log = structlog.get_logger(__name__)
 LONGEST_FRAME_BYTES = 1 << 20
 """The socket library closes a connection above this; below it and above the setting a message is only dropped."""
 
+KEEP_MODEL_CONNECTION_S = 120.0
+
 
 async def serve(settings: Settings) -> None:
     """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
-    async with httpx.AsyncClient(timeout=30) as http:
-        parts = await compose(settings, http)
+    await serve_with(settings, TemporalLink(await connect(settings)))
+
+
+async def serve_with(settings: Settings, link: WorkflowLink) -> None:
+    """Run a gateway on this link to the workflows."""
+    # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
+    limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
+    async with httpx.AsyncClient(timeout=30, limits=limits) as http:
+        parts = await compose(settings, http, link)
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -57,10 +66,18 @@ async def serve(settings: Settings) -> None:
         await uvicorn.Server(config).serve()
 
 
-async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
+async def compose(settings: Settings, http: httpx.AsyncClient, link: WorkflowLink) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
-    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    dialogue = BamlDialogue(
+        base_url=base_url(settings.llm_base_url),
+        api_key=settings.llm_api_key.get_secret_value(),
+        model=settings.llm_model,
+        http=http,
+        first_token_timeout_s=settings.llm_first_token_timeout_s,
+        idle_timeout_s=settings.llm_idle_timeout_s,
+    )
+    await dialogue.warm()
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -68,7 +85,7 @@ async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
         longest_message_bytes=settings.longest_message_bytes,
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
-        link=TemporalLink(client),
+        link=link,
         recogniser=DeepgramSpeechToText(
             base_url=base_url(settings.deepgram_base_url),
             api_key=settings.deepgram_api_key.get_secret_value(),
@@ -76,14 +93,7 @@ async def compose(settings: Settings, http: httpx.AsyncClient) -> GatewayParts:
         ),
         voice=_voice(settings),
         detectors=SileroDetectors(),
-        dialogue=BamlDialogue(
-            base_url=base_url(settings.llm_base_url),
-            api_key=settings.llm_api_key.get_secret_value(),
-            model=settings.llm_model,
-            http=http,
-            first_token_timeout_s=settings.llm_first_token_timeout_s,
-            idle_timeout_s=settings.llm_idle_timeout_s,
-        ),
+        dialogue=dialogue,
         knowledge=await _knowledge(settings),
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,

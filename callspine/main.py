@@ -93,6 +93,8 @@ def main() -> None:
     """Entry point."""
     try:
         app()
+    except asyncio.CancelledError:
+        sys.exit(143)  # SIGTERM, after everything was stopped
     except SettingsError as error:
         Console(stderr=True).print(
             f"callspine: {error}", style="red", highlight=False, markup=False

@@ -125,8 +125,10 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         },
     }
     chosen = {"TEMPORAL_ADDRESS": f"{_LOOPBACK}:{settings.temporal_port}"}
-    chosen["STREAM_TOKEN_SECRET"] = secrets.token_hex(32)
-    chosen["DATABASE_URL"] = f"sqlite:///{settings.var_dir / 'callspine.db'}"
+    if not settings.stream_token_secret.get_secret_value():
+        chosen["STREAM_TOKEN_SECRET"] = secrets.token_hex(32)
+    if "database_url" not in settings.model_fields_set:
+        chosen["DATABASE_URL"] = f"sqlite:///{settings.var_dir / 'callspine.db'}"
     for name in stand_ins:
         chosen |= by_name[name]
     return {PREFIX + key: value for key, value in chosen.items()}

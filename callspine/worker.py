@@ -26,7 +26,7 @@ from activities.crm import CrmActivities
 from activities.dialling import DiallingActivities, DialPlan
 from activities.post_call import PostCallActivities
 from activities.scripts import ScriptActivities
-from callspine.calls import connect
+from callspine.connect import connect
 from callspine.settings import Settings, base_url, require_for_worker
 from workflows import search_attributes
 from workflows.call import CallWorkflow

@@ -39,9 +39,10 @@ def current_details(
     last = turns[-1].timings.first_audio_sent if turns else None
     if last is not None and turns[-1].kind is TurnKind.REPLY:
         rows.append(f"**last answer** {last} ms after the caller's last sound")
+    said = []
     for turn in turns[-SHOWN_TURNS:]:
         if turn.caller_words:
-            rows.append(f"- caller: {turn.caller_words}")
+            said.append(f"- caller: {turn.caller_words}")
         cut = " …" if turn.interrupted else ""
-        rows.append(f"- agent ({turn.move or turn.kind.value}): {turn.heard_words}{cut}")
-    return "\n\n".join(rows[:4]) + "\n\n" + "\n".join(rows[4:])
+        said.append(f"- agent ({turn.move or turn.kind.value}): {turn.heard_words}{cut}")
+    return "\n\n".join([*rows, "\n".join(said)]).rstrip()
