@@ -1,3 +1,5 @@
+"""What may be said next: moves, guards, globals and refusals of the script machine."""
+
 from __future__ import annotations
 
 from dataclasses import replace

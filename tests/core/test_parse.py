@@ -1,3 +1,5 @@
+"""Scripts that are refused at load, each with its line and what to do."""
+
 from __future__ import annotations
 
 import pytest

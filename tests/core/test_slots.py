@@ -1,3 +1,5 @@
+"""Slots: from the words of a model to typed values, or a reason why not."""
+
 from __future__ import annotations
 
 import pytest

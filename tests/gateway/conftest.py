@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket as sockets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from fastapi import FastAPI
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -33,6 +32,7 @@ from tests.gateway.fakes import (
     FakeRecogniser,
     FakeVoice,
 )
+from tests.servers import serving
 
 AUTH_TOKEN = "an auth token of the tests"
 POLICY = TurnPolicy(
@@ -197,31 +197,24 @@ async def gateway() -> AsyncIterator[Gateway]:
         dialogue=FakeDialogue(),
         tokens=StreamTokens("a secret of the tests"),
     )
-    server = uvicorn.Server(
-        uvicorn.Config("unused", port=0, log_level="warning", ws="websockets-sansio")
-    )
-    listener = sockets.socket()
-    listener.bind(("127.0.0.1", 0))
-    running.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running.parts = GatewayParts(
-        gateway_id="gateway-test",
-        public_url=running.url,
-        inbound_script="solar_consult",
-        longest_message_bytes=20_000,
-        signature=CarrierSignature(AUTH_TOKEN, running.url),
-        tokens=running.tokens,
-        link=running.link,
-        recogniser=running.recogniser,
-        voice=running.voice,
-        detectors=FakeDetectors(),
-        dialogue=running.dialogue,
-        policy=POLICY,
-    )
-    server.config.app = create_app(running.parts)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with asyncio.timeout(10):
-        while not server.started:
-            await asyncio.sleep(0.01)
-    yield running
-    server.should_exit = True
-    await serving
+
+    def make_app(url: str) -> FastAPI:
+        running.url = url
+        running.parts = GatewayParts(
+            gateway_id="gateway-test",
+            public_url=running.url,
+            inbound_script="solar_consult",
+            longest_message_bytes=20_000,
+            signature=CarrierSignature(AUTH_TOKEN, running.url),
+            tokens=running.tokens,
+            link=running.link,
+            recogniser=running.recogniser,
+            voice=running.voice,
+            detectors=FakeDetectors(),
+            dialogue=running.dialogue,
+            policy=POLICY,
+        )
+        return create_app(running.parts)
+
+    async with serving(make_app):
+        yield running

@@ -109,10 +109,10 @@ class FakeRecognition:
     def __init__(self, words: list[str]) -> None:
         self._words = words
         self._queue: asyncio.Queue[Transcript | None] = asyncio.Queue()
-        self.heard_bytes = 0
+        self.heard = bytearray()
 
     def send(self, mulaw: bytes) -> None:
-        self.heard_bytes += len(mulaw)
+        self.heard += mulaw
 
     async def finalize(self) -> None:
         text = self._words.pop(0) if self._words else ""
@@ -212,6 +212,9 @@ class FakeDialogue:
         self.closed_early = 0
         self.holds = asyncio.Event()
         self.holds.set()
+
+    async def warm(self) -> None:
+        return
 
     async def reply(
         self, request: ReplyRequest, trace: ReplyTrace | None = None

@@ -1,5 +1,8 @@
+"""The media socket: who may open one, and what is dropped of what comes on it."""
+
 from __future__ import annotations
 
+import base64
 import time
 
 import pytest
@@ -94,6 +97,20 @@ async def test_a_bad_message_is_dropped_and_the_call_goes_on(
 
     assert "AI assistant" in opening.heard_words
     assert not line.closed.is_set()
+    await line.close()
+
+
+async def test_an_oversized_message_is_dropped_however_well_formed(gateway: Gateway) -> None:
+    line = await gateway.stream()
+    await line.until(lambda: bool(gateway.recogniser.streams))
+    for size in (160, 16_000):  # the second is above the tests' 20 000 characters
+        payload = base64.b64encode(b"\x42" * size).decode()
+        media = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": payload}
+        await line.send({"event": "media", "streamSid": "MZ1", "media": media})
+
+    await gateway.link.until_turns(1)
+
+    assert gateway.recogniser.streams[0].heard.count(0x42) == 160
     await line.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import Gateway, Line
 from workflows.contracts.payloads import TurnCompleted, TurnKind
@@ -281,3 +283,15 @@ async def test_what_the_caller_says_while_the_model_thinks_is_one_turn(gateway: 
     assert turns[1].caller_words == "yes i have time"
     assert len(turns) == 2
     await line.close()
+
+
+async def test_a_line_that_takes_nothing_is_given_up(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media_gateway.session.MOST_OUTGOING", 1)
+    line = await gateway.stream()
+
+    await line.until(line.closed.is_set)
+
+    await line.until(lambda: bool(gateway.link.lost))
+    assert not gateway.link.lost[0].clean

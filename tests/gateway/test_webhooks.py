@@ -1,3 +1,5 @@
+"""The carrier's webhooks: signed or refused, and what each answers."""
+
 from __future__ import annotations
 
 from xml.etree import ElementTree

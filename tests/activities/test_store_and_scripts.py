@@ -1,0 +1,135 @@
+"""The CRM on SQLite, and the activities around it and around the scripts folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.clients.crm_store import CrmStore
+from activities.crm import CrmActivities
+from activities.scripts import ScriptActivities
+from callspine.worker import open_store
+from tests.core.scripts import SAMPLE, SMALL
+from workflows.contracts.activities import (
+    SCRIPT_REFUSED,
+    DoNotCall,
+    LoadScript,
+    LookUpCallee,
+    WriteOutcome,
+)
+
+PHONE = "+12125550142"
+ROW = WriteOutcome(
+    call_id="c1",
+    call_sid="CA1",
+    phone=PHONE,
+    direction="outbound",
+    script_id="solar_consult",
+    script_hash="abc",
+    outcome="appointment",
+    stage="booked",
+    slots={"monthly_bill_usd": 180.5, "is_homeowner": True, "roof_type": "metal"},
+    objections={"too_expensive": 1},
+    turns=10,
+    appointment_at="2026-11-26T15:00",
+    call_back_when="",
+    summary="a call",
+    next_step="visit",
+    duration_s=81,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CrmStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/new/crm.db")
+    yield opened
+    opened.close()
+
+
+def test_a_calls_row_keeps_its_types_and_a_repeated_write_changes_nothing(store: CrmStore) -> None:
+    activities = CrmActivities(store)
+    activities.write_outcome(ROW)
+    activities.write_outcome(ROW)
+    row = store.call("c1")
+    assert row is not None
+    assert row.slots == ROW.slots
+    assert row.objections == {"too_expensive": 1}
+    assert (row.appointment_at, row.call_back_when) == ("2026-11-26T15:00", None)
+    activities.write_outcome(replace(ROW, summary="read again"))
+    row = store.call("c1")
+    assert row is not None
+    assert row.summary == "read again"
+    assert store.call("c2") is None
+
+
+def test_the_first_opt_out_stands(store: CrmStore) -> None:
+    activities = CrmActivities(store)
+    assert not store.is_do_not_call(PHONE)
+    activities.record_do_not_call(DoNotCall(call_id="c1", phone=PHONE, source="call"))
+    activities.record_do_not_call(DoNotCall(call_id="c2", phone=PHONE, source="call"))
+    assert store.is_do_not_call(PHONE)
+    assert not store.is_do_not_call("+12125550143")
+
+
+def test_two_processes_share_a_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/crm.db"
+    first, second = CrmStore(url), CrmStore(url)
+    first.add_do_not_call(phone=PHONE, call_id="c1", source="call")
+    assert second.is_do_not_call(PHONE)
+    first.close()
+    second.close()
+
+
+def test_a_callee_is_looked_up(store: CrmStore) -> None:
+    store.add_contact(phone=PHONE, first_name="Ada", company="Acme")
+    look_up = ActivityEnvironment().run
+    activities = CrmActivities(store)
+    known = look_up(
+        activities.look_up_callee, LookUpCallee(phone=PHONE, time_zone="America/New_York")
+    )
+    assert known.facts == {"first_name": "Ada"}
+    far = LookUpCallee(phone="+16845550100", time_zone="Pacific/Kiritimati")
+    near = LookUpCallee(phone="+16845550100", time_zone="Pacific/Pago_Pago")
+    stranger = look_up(activities.look_up_callee, far)
+    assert stranger.facts == {}
+    # These two zones are 25 hours apart: it is never the same day there.
+    assert stranger.today > look_up(activities.look_up_callee, near).today
+    utc = look_up(activities.look_up_callee, LookUpCallee(phone=PHONE, time_zone="Mars/Olympus"))
+    assert len(utc.today) == 10
+
+
+def refusal(folder: Path, name: str, script_hash: str = "") -> str:
+    with pytest.raises(ApplicationError) as refused:
+        ScriptActivities(folder).load_script(LoadScript(script_id=name, script_hash=script_hash))
+    assert refused.value.type == SCRIPT_REFUSED
+    assert refused.value.non_retryable
+    return str(refused.value.message)
+
+
+def test_a_script_is_loaded_by_its_name() -> None:
+    loaded = ScriptActivities(Path("sales_scripts")).load_script(
+        LoadScript(script_id="solar_consult", script_hash=SAMPLE.content_hash)
+    )
+    assert loaded.content_hash == SAMPLE.content_hash
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/b", "", "a b", "x" * 101])
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.yaml").write_text(SMALL)
+    (tmp_path / "in").mkdir()
+    assert "not a script's name" in refusal(tmp_path / "in", name)
+
+
+def test_a_script_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
+    assert "none.yaml cannot be read" in refusal(tmp_path, "none")
+    (tmp_path / "odd.yaml").write_bytes(b"\xff\xfe")
+    assert "odd.yaml cannot be read" in refusal(tmp_path, "odd")
+    (tmp_path / "bad.yaml").write_text(SMALL.replace("to: end", "to: nowhere"))
+    assert "bad.yaml:" in refusal(tmp_path, "bad")
+    (tmp_path / "small.yaml").write_text(SMALL)
+    assert "not the 123 that was asked for" in refusal(tmp_path, "small", "123")

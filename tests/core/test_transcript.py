@@ -1,0 +1,67 @@
+"""A call in words: for the report, and for who looks at it in the Temporal UI."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.core.scripts import SAMPLE, move, run
+from workflows.contracts.payloads import TurnKind, TurnRecord, TurnTimings
+from workflows.script.model import Outcome
+from workflows.transcript import SHOWN_TURNS, current_details, transcript_of
+
+OPENING = TurnRecord(
+    seq=1,
+    kind=TurnKind.OPENING,
+    stage="permission",
+    caller_words="",
+    heard_words="Hi, this is Joe.",
+    move="",
+    interrupted=False,
+)
+REPLY = TurnRecord(
+    seq=2,
+    kind=TurnKind.REPLY,
+    stage="homeowner",
+    caller_words="Yes.",
+    heard_words="Do you own",
+    move="permission_given",
+    interrupted=True,
+    timings=TurnTimings(first_audio_sent=870),
+)
+
+
+def test_the_transcript_is_what_both_sides_heard() -> None:
+    silent = replace(REPLY, caller_words="", heard_words="")
+    assert transcript_of([OPENING, REPLY, silent]) == (
+        "agent: Hi, this is Joe.\ncaller: Yes.\nagent: Do you own [interrupted]"
+    )
+
+
+def test_the_details_read_like_the_call() -> None:
+    state = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
+    assert current_details(state, [OPENING, REPLY], "in-progress", 2).splitlines() == [
+        "**stage** roof · **carrier** in-progress",
+        "",
+        "**slots** is_homeowner = True",
+        "",
+        "**refused moves** 0 · **ignored signals** 2",
+        "",
+        "**last answer** 870 ms after the caller's last sound",
+        "",
+        "- agent (opening): Hi, this is Joe.",
+        "- caller: Yes.",
+        "- agent (permission_given): Do you own …",
+    ]
+
+
+def test_the_details_of_a_call_that_has_not_begun_or_is_over() -> None:
+    assert current_details(None, [], "", 0) == "loading the script"
+    state = run(SAMPLE)
+    assert current_details(state, [], "", 0) == "**stage** permission · **carrier** none yet"
+    over = replace(state, outcome=Outcome.HUNG_UP)
+    assert "**outcome** hung_up" in current_details(over, [OPENING], "completed", 0)
+
+
+def test_a_long_call_shows_its_newest_turns() -> None:
+    details = current_details(run(SAMPLE), [replace(REPLY, seq=n) for n in range(40)], "", 0)
+    assert details.count("- caller") == SHOWN_TURNS

@@ -1,0 +1,235 @@
+"""The world around a call's workflow: activities by their names, each doing what a test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from activities.errors import call_not_placed, call_unknown, script_refused
+from tests.core.scripts import SAMPLE_TEXT, TODAY
+from workflows.call import CallWorkflow
+from workflows.contracts import activities as contract
+from workflows.contracts.activities import (
+    Callee,
+    DoNotCall,
+    EndCarrierCall,
+    EndedCall,
+    FindCall,
+    FoundCall,
+    LoadedScript,
+    LoadScript,
+    LookUpCallee,
+    PlaceCall,
+    PlacedCall,
+    ReadTranscript,
+    WriteOutcome,
+)
+from workflows.contracts.payloads import (
+    ACTIVITIES_TASK_QUEUE,
+    CALLS_TASK_QUEUE,
+    DIAL_TASK_QUEUE,
+    Attached,
+    AttachRequest,
+    CallInput,
+    CallResult,
+    CarrierStatus,
+    CarrierUpdate,
+    PostCall,
+    TurnCompleted,
+    TurnKind,
+)
+from workflows.starter import start_call
+
+CALL_SID = "CA1"
+Handle = WorkflowHandle[CallWorkflow, CallResult]
+
+
+@dataclass
+class House:
+    """Carrier, CRM and model of one test. Set a fault before the call starts; read what was asked afterwards."""
+
+    script_yaml: str = SAMPLE_TEXT
+    script_refusal: str = ""
+    look_up_fails: bool = False
+    dial: str = ""
+    """Empty: placed; `refused`: a certain no; `lost`: the answer never came; `crashed`: who knows."""
+    found: FoundCall = field(default_factory=FoundCall)
+    ended_status: str = "completed"
+    model_fails: bool = False
+    do_not_call_failures: int = 0
+    write_failures: int = 0
+
+    looked_up: list[LookUpCallee] = field(default_factory=list)
+    placed: list[PlaceCall] = field(default_factory=list)
+    searched: list[FindCall] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    read: list[ReadTranscript] = field(default_factory=list)
+    rows: list[WriteOutcome] = field(default_factory=list)
+    do_not_call: list[DoNotCall] = field(default_factory=list)
+
+    @activity.defn(name=contract.LOAD_SCRIPT)
+    async def load_script(self, wanted: LoadScript) -> LoadedScript:
+        if self.script_refusal:
+            raise script_refused(self.script_refusal)
+        return LoadedScript(yaml=self.script_yaml, content_hash="")
+
+    @activity.defn(name=contract.LOOK_UP_CALLEE)
+    async def look_up_callee(self, wanted: LookUpCallee) -> Callee:
+        self.looked_up.append(wanted)
+        if self.look_up_fails:
+            raise ApplicationError("the CRM is away")
+        return Callee(today=TODAY, facts={"first_name": "Ada"})
+
+    @activity.defn(name=contract.PLACE_CALL)
+    async def place_call(self, wanted: PlaceCall) -> PlacedCall:
+        self.placed.append(wanted)
+        if self.dial == "refused":
+            raise call_not_placed("the carrier refused: HTTP 400, error 21211")
+        if self.dial == "lost":
+            raise call_unknown("the carrier's answer was lost: ReadTimeout")
+        if self.dial == "crashed":
+            raise RuntimeError("an error that nobody foresaw")
+        return PlacedCall(call_sid=CALL_SID)
+
+    @activity.defn(name=contract.FIND_CALL)
+    async def find_call(self, wanted: FindCall) -> FoundCall:
+        self.searched.append(wanted)
+        return self.found
+
+    @activity.defn(name=contract.END_CALL)
+    async def end_call(self, wanted: EndCarrierCall) -> EndedCall:
+        self.ended.append(wanted.call_sid)
+        return EndedCall(status=self.ended_status, duration_s=42)
+
+    @activity.defn(name=contract.READ_CALL)
+    async def read_call(self, wanted: ReadTranscript) -> PostCall:
+        self.read.append(wanted)
+        if self.model_fails:
+            raise ApplicationError("no answer from the model")
+        return PostCall(
+            outcome=wanted.outcome, summary="a call", objections=[], next_step="call again"
+        )
+
+    @activity.defn(name=contract.WRITE_OUTCOME)
+    async def write_outcome(self, row: WriteOutcome) -> None:
+        if self.write_failures > 0:
+            self.write_failures -= 1
+            raise ApplicationError("the CRM is away")
+        self.rows.append(row)
+
+    @activity.defn(name=contract.RECORD_DO_NOT_CALL)
+    async def record_do_not_call(self, entry: DoNotCall) -> None:
+        if self.do_not_call_failures > 0:
+            self.do_not_call_failures -= 1
+            raise ApplicationError("the CRM is away")
+        self.do_not_call.append(entry)
+
+    @asynccontextmanager
+    async def open(self, client: Client) -> AsyncIterator[None]:
+        """Workers on the three queues."""
+        async with AsyncExitStack() as stack:
+            for worker in (
+                Worker(client, task_queue=CALLS_TASK_QUEUE, workflows=[CallWorkflow]),
+                Worker(
+                    client,
+                    task_queue=ACTIVITIES_TASK_QUEUE,
+                    activities=[
+                        self.load_script,
+                        self.look_up_callee,
+                        self.read_call,
+                        self.write_outcome,
+                        self.record_do_not_call,
+                    ],
+                ),
+                Worker(
+                    client,
+                    task_queue=DIAL_TASK_QUEUE,
+                    activities=[self.place_call, self.find_call, self.end_call],
+                ),
+            ):
+                await stack.enter_async_context(worker)
+            yield
+
+
+async def start(client: Client, **changes: object) -> Handle:
+    """A call's workflow."""
+    given: dict[str, object] = {"call_id": uuid4().hex, "script_id": "solar", "to": "+12125550142"}
+    return await start_call(client, CallInput(**(given | changes)))  # type: ignore[arg-type]
+
+
+async def until(handle: Handle, wanted: str) -> None:
+    """Until this kind of activity was scheduled in the call's history."""
+    async with asyncio.timeout(20):
+        while True:
+            async for event in handle.fetch_history_events():
+                scheduled = event.activity_task_scheduled_event_attributes
+                if scheduled.activity_type.name == wanted:
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def attach(handle: Handle, nonce: str = "n1", call_sid: str = CALL_SID) -> Attached:
+    """A media stream presents itself."""
+    return await handle.execute_update(
+        CallWorkflow.attach,
+        AttachRequest(gateway_id="g1", call_sid=call_sid, stream_sid="MZ1", nonce=nonce),
+    )
+
+
+async def tell(handle: Handle, status: CarrierStatus, **more: object) -> None:
+    """A status callback."""
+    update = CarrierUpdate(call_sid=CALL_SID, status=status, **more)  # type: ignore[arg-type]
+    await handle.signal(CallWorkflow.carrier_status, update)
+
+
+async def turn(handle: Handle, seq: int, **fields: object) -> None:
+    """A completed turn, of the first stream unless told otherwise."""
+    given: dict[str, object] = {
+        "epoch": 1,
+        "kind": TurnKind.REPLY,
+        "caller_words": "hello",
+        "heard_words": "An answer.",
+    }
+    message = TurnCompleted(seq=seq, **(given | fields))  # type: ignore[arg-type]
+    await handle.signal(CallWorkflow.turn_completed, message)
+
+
+async def opening(handle: Handle, seq: int = 1, **fields: object) -> None:
+    """The first turn, its disclosure heard."""
+    await turn(
+        handle,
+        seq,
+        kind=TurnKind.OPENING,
+        caller_words="",
+        lines_heard=["disclosure.opening"],
+        **fields,
+    )
+
+
+TO_AN_APPOINTMENT: tuple[tuple[str, dict[str, str]], ...] = (
+    ("permission_given", {}),
+    ("owns", {"is_homeowner": "yes"}),
+    ("roof_known", {"roof_type": "metal", "roof_age_years": "6"}),
+    ("worth_it", {"monthly_bill_usd": "$180"}),
+    ("interest_known", {"wants_battery": "yes"}),
+    ("objection_too_expensive", {}),
+    ("agrees_to_visit", {}),
+    ("time_known", {"appointment_at": "2026-11-26T15:00"}),
+    ("confirmed", {}),
+)
+"""Moves and raw slots of a call that sells."""
+
+
+async def talk_to_an_appointment(handle: Handle) -> None:
+    """Every turn of a call that sells, on the first stream."""
+    await opening(handle)
+    for seq, (move, slots) in enumerate(TO_AN_APPOINTMENT, start=2):
+        await turn(handle, seq, move=move, slots=slots, caller_words=f"words before {move}")

@@ -1,0 +1,118 @@
+"""The gateway's door to Temporal, on a real server: in order, once, and never in the way of a call."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from media_gateway.errors import AttachRefused
+from media_gateway.workflow_link import TemporalLink
+from tests.durable.house import CALL_SID, House, start, until
+from workflows.call import CallWorkflow
+from workflows.contracts import activities as contract
+from workflows.contracts.payloads import (
+    AnsweredBy,
+    AttachRequest,
+    CallInput,
+    CarrierStatus,
+    CarrierUpdate,
+    Direction,
+    MediaLost,
+    NextStep,
+    TurnCompleted,
+    TurnKind,
+    call_workflow_id,
+)
+
+REQUEST = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", nonce="n1")
+OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING, lines_heard=["disclosure.opening"])
+
+
+async def test_a_call_through_the_link(client: Client, house: House) -> None:
+    link = TemporalLink(client)
+    async with house.open(client):
+        handle = await start(client, call_id="c1")
+        await until(handle, contract.PLACE_CALL)
+        link.carrier_status(
+            "c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.IN_PROGRESS)
+        )
+        attached = await link.attach("c1", REQUEST)
+        link.answered_by("c1", AnsweredBy(call_sid=CALL_SID, answered_by="human"))
+        link.turn_completed("c1", OPENING)
+        for seq in range(2, 22):  # a burst: all at once, delivered one after the other
+            silence = TurnCompleted(epoch=attached.epoch, seq=seq, kind=TurnKind.DTMF, digit="5")
+            link.turn_completed("c1", silence)
+        assert await link.flush("c1", within_s=10)
+        now = await handle.query(CallWorkflow.snapshot)
+        assert [turn.seq for turn in now.turns] == list(range(1, 22))
+        assert now.ignored_signals == 0
+        assert now.answered_by == "human"
+        after = await link.stream_ended("c1", CALL_SID)
+        link.media_lost("c1", MediaLost(epoch=1, stream_sid="MZ1", clean=True))
+        link.carrier_status("c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.COMPLETED))
+        assert await link.flush("c1", within_s=10)
+        await handle.result()
+    assert after.step is NextStep.RECONNECT
+    await link.close()
+
+
+async def test_a_stream_that_the_call_does_not_want(client: Client, house: House) -> None:
+    link = TemporalLink(client)
+    with pytest.raises(AttachRefused):
+        await link.attach("nobody", REQUEST)
+    async with house.open(client):
+        handle = await start(client, call_id="c1")
+        await until(handle, contract.PLACE_CALL)
+        await link.attach("c1", REQUEST)
+        with pytest.raises(AttachRefused):
+            await link.attach("c1", REQUEST)
+        with pytest.raises(AttachRefused):
+            await link.attach("c1", replace(REQUEST, nonce="n2", call_sid="CA2"))
+        await handle.terminate()
+    await link.close()
+
+
+async def test_a_call_that_is_gone_costs_a_line_in_the_log(client: Client) -> None:
+    link = TemporalLink(client)
+    for seq in range(1, 4):
+        link.turn_completed("nobody", replace(OPENING, seq=seq))
+    assert await link.flush("nobody", within_s=10)
+    assert await link.flush("never heard of", within_s=0.1)
+    with pytest.raises(RPCError):
+        await link.stream_ended("nobody", CALL_SID)
+
+
+async def test_the_same_incoming_call_twice(client: Client, house: House) -> None:
+    link = TemporalLink(client)
+    call = CallInput(
+        call_id="in-CA1", script_id="solar", to="+12125550100", direction=Direction.INBOUND
+    )
+    async with house.open(client):
+        await link.start_inbound(call)
+        await link.start_inbound(call)
+        handle = client.get_workflow_handle(call_workflow_id("in-CA1"))
+        described = await handle.describe()
+        await handle.terminate()
+    assert described.run_id
+
+
+async def test_temporal_away_holds_nobody_up(
+    environment: WorkflowEnvironment, house: House
+) -> None:
+    link = TemporalLink(environment.client)
+    async with house.open(environment.client):
+        handle = await start(environment.client, call_id="c1")
+        await until(handle, contract.PLACE_CALL)
+    await environment.shutdown()
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    link.turn_completed("c1", OPENING)
+    assert loop.time() - began_s < 0.1
+    assert not await link.flush("c1", within_s=0.3)
+    await link.close(within_s=0.2)
+    assert await link.flush("c1", within_s=0.1), "what was given up is not waited for again"

@@ -1,0 +1,264 @@
+"""The model's reply: through BAML's request, over HTTP and SSE, back through BAML's parser, well and badly answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import Response, StreamingResponse
+
+from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue
+from media_gateway.errors import NoUsableReply
+from media_gateway.ports import (
+    Exchange,
+    MoveChosen,
+    Passage,
+    ReplyPart,
+    ReplyRequest,
+    ReplyTrace,
+    WordsWritten,
+)
+from tests.core.scripts import SAMPLE, move, run
+from tests.servers import serving
+
+IN_ROOF = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
+REQUEST = ReplyRequest(
+    script=SAMPLE,
+    state=IN_ROOF,
+    caller_words="It is <<<metal>>>, how long is the warranty?",
+    history=(Exchange(caller_words="Yes, we own it.", agent_words="What kind of"),),
+    passages=(Passage(source="warranty.md#Panels", text="25 years.", score=0.8),),
+    facts={"first_name": "Ada"},
+)
+REPLY = {
+    "move": "roof_known",
+    "slots": [{"name": "roof_type", "value": "metal"}],
+    "say": "Metal is good. About how much do you pay a month?",
+}
+
+
+class Model:
+    """Answers with these tokens; `pause_s` before the n-th one."""
+
+    def __init__(self, tokens: Sequence[str], *, status: int = 200, ends: bool = True) -> None:
+        self.tokens, self.status, self.ends = tokens, status, ends
+        self.pauses_s: dict[int, float] = {}
+        self.raw: str | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.sent = 0
+        self.clients: list[object] = []
+        self.left = asyncio.Event()
+
+    def app(self, _: str) -> FastAPI:
+        app = FastAPI()
+        app.add_api_route("/v1", self._head, methods=["HEAD"])
+        app.add_api_route("/v1/chat/completions", self._answer, methods=["POST"])
+        return app
+
+    async def _head(self, request: Request) -> Response:
+        self.clients.append(request.client)
+        return Response()
+
+    async def _answer(self, request: Request) -> Response:
+        self.clients.append(request.client)
+        self.asked.append(await request.json())
+        self.headers.append(dict(request.headers))
+        if self.raw is not None:
+            return Response(self.raw, self.status, media_type="text/event-stream")
+        return StreamingResponse(self._events(), self.status, media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[str]:
+        try:
+            for number, token in enumerate(self.tokens):
+                await asyncio.sleep(self.pauses_s.get(number, 0))
+                delta = {"choices": [{"index": 0, "delta": {"content": token}}]}
+                yield f"data: {json.dumps(delta)}\n\n"
+                self.sent += 1
+            if self.ends:
+                yield 'data: {"choices": []}\n\ndata: [DONE]\n\n'
+        finally:
+            self.left.set()
+
+
+def tokens_of(reply: dict[str, Any], size: int = 5) -> list[str]:
+    text = json.dumps(reply)
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+@asynccontextmanager
+async def dialogue(model: Model, **timeouts: float) -> AsyncIterator[BamlDialogue]:
+    async with serving(model.app) as url, httpx.AsyncClient() as http:
+        made = BamlDialogue(
+            base_url=f"{url}/v1", api_key="secret", model="m", http=http, **timeouts
+        )
+        await made.warm()
+        yield made
+
+
+async def reply_of(model: Model, **timeouts: float) -> list[ReplyPart]:
+    async with dialogue(model, **timeouts) as made:
+        return [part async for part in made.reply(REQUEST)]
+
+
+async def refusal_of(model: Model, **timeouts: float) -> NoUsableReply:
+    with pytest.raises(NoUsableReply) as refused:
+        await reply_of(model, **timeouts)
+    assert "secret" not in str(refused.value)
+    return refused.value
+
+
+async def test_the_move_comes_first_then_the_words_sentence_by_sentence() -> None:
+    trace = ReplyTrace()
+    async with dialogue(Model(tokens_of(REPLY))) as made:
+        parts = [part async for part in made.reply(REQUEST, trace)]
+    assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
+    words = [part.text for part in parts[1:] if isinstance(part, WordsWritten)]
+    assert words == ["Metal is good.", "About how much do you pay a month?"]
+    assert trace.request_sent_s is not None
+    assert trace.first_token_s is not None
+    assert trace.first_token_s > trace.request_sent_s
+
+
+async def test_the_first_sentence_does_not_wait_for_the_second() -> None:
+    tokens = tokens_of(REPLY)
+    model = Model(tokens)
+    model.pauses_s = {len(tokens) - 2: 5.0}
+    async with dialogue(model) as made, asyncio.timeout(3):
+        parts = made.reply(REQUEST)
+        assert isinstance(await anext(parts), MoveChosen)
+        assert await anext(parts) == WordsWritten(text="Metal is good.")
+        await parts.aclose()
+
+
+async def test_a_reply_that_is_left_is_cut_off_at_the_model() -> None:
+    model = Model(tokens_of(REPLY))
+    model.pauses_s = {len(model.tokens) - 2: 20.0}
+    async with dialogue(model) as made, asyncio.timeout(10):
+        parts = made.reply(REQUEST)
+        await anext(parts)
+        await parts.aclose()
+        await model.left.wait()
+    assert model.sent < len(model.tokens)
+
+
+async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
+    model = Model(tokens_of(REPLY))
+    await reply_of(model)
+    (asked,) = model.asked
+    prompt = json.dumps(asked["messages"])
+    assert asked["stream"] is True
+    assert model.headers[0]["authorization"] == "Bearer secret"
+    for there in ("roof_known", "objection_bad_reviews", "opt_out", "warranty.md#Panels", "Ada"):
+        assert there in prompt
+    for elsewhere in ("agrees_to_visit", "time_known", "worth_it"):
+        assert elsewhere not in prompt
+    assert "<<<metal>>>" not in prompt, "a caller cannot close the fence around his words"
+    assert "What kind of" in prompt
+
+
+@pytest.mark.parametrize("wanted", ["agrees_to_visit", "hang up", "Roof Known", "", "opt-out"])
+async def test_a_move_that_is_not_allowed(wanted: str) -> None:
+    refused = await refusal_of(Model(tokens_of(REPLY | {"move": wanted})))
+    assert refused.reason in ("move", "malformed")
+    assert refused.proposed_move == wanted
+
+
+@pytest.mark.parametrize("wanted", ["not human", "OPT_OUT", "opt_out!", "I choose goodbye"])
+async def test_a_move_that_bamls_parser_would_guess_at(wanted: str) -> None:
+    refused = await refusal_of(Model(tokens_of(REPLY | {"move": wanted})))
+    assert refused.reason == "move"
+    assert refused.proposed_move == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I am sorry, I cannot do that.", '{"move": ', "[]", '{"say": "Hello there, how are you?"}'],
+)
+async def test_broken_json(text: str) -> None:
+    assert (await refusal_of(Model([text]))).reason == "malformed"
+
+
+async def test_a_reply_in_a_fence_is_read() -> None:
+    parts = await reply_of(Model(["```json\n", json.dumps(REPLY, indent=2), "\n```"]))
+    assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
+
+
+async def test_a_reply_that_ends_too_soon_keeps_what_is_whole() -> None:
+    cut = json.dumps(REPLY)[:-20]
+    parts = await reply_of(Model([cut], ends=False))
+    assert isinstance(parts[0], MoveChosen)
+    assert WordsWritten(text="Metal is good.") in parts
+
+
+async def test_a_model_that_does_not_stop_is_stopped() -> None:
+    endless = Model([*tokens_of(REPLY)[:-1], *["word and "] * 5000])
+    words = [part.text for part in await reply_of(endless) if isinstance(part, WordsWritten)]
+    assert sum(map(len, words)) < LONGEST_REPLY_CHARACTERS
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+async def test_an_http_error(status: int) -> None:
+    assert (await refusal_of(Model([], status=status))).reason == "http"
+
+
+async def test_nobody_there() -> None:
+    async with httpx.AsyncClient() as http:
+        made = BamlDialogue(base_url="http://127.0.0.1:9/v1", api_key="k", model="m", http=http)
+        with pytest.raises(NoUsableReply) as refused:
+            await anext(made.reply(REQUEST))
+    assert refused.value.reason == "http"
+
+
+@pytest.mark.parametrize("raw", ["data: {\n\n", 'data: {"choices": 7}\n\n', "data: []\n\n"])
+async def test_events_that_are_none(raw: str) -> None:
+    model = Model([])
+    model.raw = raw
+    assert (await refusal_of(model)).reason == "malformed"
+
+
+async def test_no_first_token_in_time() -> None:
+    model = Model(tokens_of(REPLY))
+    model.pauses_s = {0: 10.0}
+    assert (await refusal_of(model, first_token_timeout_s=0.2)).reason == "timeout"
+
+
+async def test_a_model_that_falls_silent() -> None:
+    model = Model(tokens_of(REPLY))
+    model.pauses_s = {3: 10.0}
+    assert (await refusal_of(model, idle_timeout_s=0.2)).reason == "timeout"
+
+
+async def test_replies_of_many_calls_at_once_do_not_mix() -> None:
+    model = Model(tokens_of(REPLY))
+    early = replace(REQUEST, state=run(SAMPLE), caller_words="yes")
+    async with dialogue(model) as made:
+
+        async def one(request: ReplyRequest) -> str:
+            try:
+                return type(await anext(made.reply(request))).__name__
+            except NoUsableReply as error:
+                return error.reason
+
+        found = await asyncio.gather(*(one(r) for r in (REQUEST, early) * 8))
+    assert found == ["MoveChosen", "move"] * 8
+
+
+async def test_the_first_turn_finds_its_connection_open() -> None:
+    model = Model(tokens_of(REPLY))
+    await reply_of(model)
+    warm, turn = model.clients
+    assert warm == turn, "the same socket"
+
+
+async def test_warming_up_without_a_model_is_no_error() -> None:
+    async with httpx.AsyncClient() as http:
+        made = BamlDialogue(base_url="http://127.0.0.1:9/v1", api_key="k", model="m", http=http)
+        await made.warm()
