@@ -60,6 +60,15 @@ async def call(running: System) -> CallResult:
         return await (await start_call(client, wanted)).result()
 
 
+async def until_visible(running: System, result: CallResult) -> None:
+    """Temporal's visibility follows its histories after a moment: wait until the finished call is in it."""
+    client = await connect(running.settings)
+    query = f'WorkflowId = "{call_workflow_id(result.call_id)}" AND CallOutcome = "{result.outcome}"'
+    async with asyncio.timeout(30):
+        while not [one async for one in client.list_workflows(query)]:
+            await asyncio.sleep(0.1)
+
+
 async def listing(running: System) -> str:
     """What `callspine call list` prints where there are 80 columns."""
     address = {"CALLSPINE_TEMPORAL_ADDRESS": running.settings.temporal_address, "COLUMNS": "80"}
@@ -83,6 +92,7 @@ async def test_a_caller_who_hangs_up_in_mid_sentence(
 ) -> None:
     async with system("hangs_up", tmp_path, monkeypatch) as running:
         result = await call(running)
+        await until_visible(running, result)
         listed = await listing(running)
         store = CrmStore(running.settings.database_url)
         row = store.call(result.call_id)
