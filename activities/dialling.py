@@ -10,11 +10,13 @@ from temporalio import activity
 
 from activities.clients.crm_store import CrmStore
 from activities.clients.twilio_rest import CarrierRefused, CarrierUnclear, TwilioCalls
-from activities.errors import call_not_placed, call_unknown
+from activities.errors import call_is_over, call_not_placed, call_unknown
 from workflows.contracts.activities import (
+    CONNECT_PERSON,
     END_CALL,
     FIND_CALL,
     PLACE_CALL,
+    ConnectPerson,
     EndCarrierCall,
     EndedCall,
     FindCall,
@@ -91,6 +93,14 @@ class DiallingActivities:
         """Idempotent: a call that is over stays over."""
         status, duration_s = self._calls.end(wanted.call_sid)
         return EndedCall(status=status, duration_s=duration_s)
+
+    @activity.defn(name=CONNECT_PERSON)
+    def connect_person(self, wanted: ConnectPerson) -> None:
+        """Repeated, it dials once more on the same line. Raises ApplicationError for a call that is over."""
+        try:
+            self._calls.connect(wanted.call_sid, wanted.number)
+        except CarrierRefused as error:
+            raise call_is_over(f"the carrier refused: {error}") from error
 
     def _webhook(self, name: str, call_id: str) -> str:
         return f"{self._plan.public_url}/twilio/{name}?call_id={quote(call_id, safe='')}"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from temporalio.exceptions import ApplicationError
 
-from workflows.contracts.activities import CALL_NOT_PLACED, CALL_UNKNOWN, SCRIPT_REFUSED
+from workflows.contracts.activities import (
+    CALL_IS_OVER,
+    CALL_NOT_PLACED,
+    CALL_UNKNOWN,
+    SCRIPT_REFUSED,
+)
 
 
 def script_refused(reason: str) -> ApplicationError:
@@ -20,3 +25,8 @@ def call_not_placed(reason: str) -> ApplicationError:
 def call_unknown(reason: str) -> ApplicationError:
     """A call may have been placed: only the carrier knows."""
     return ApplicationError(reason, type=CALL_UNKNOWN, non_retryable=True)
+
+
+def call_is_over(reason: str) -> ApplicationError:
+    """There is no call left to do it with."""
+    return ApplicationError(reason, type=CALL_IS_OVER, non_retryable=True)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from media_gateway.speech.ports import Speech
-from workflows.contracts.payloads import TurnCompleted, TurnKind, TurnTimings
+from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind, TurnTimings
 from workflows.script.effects import (
     Effect,
     EndCall,
@@ -15,7 +15,8 @@ from workflows.script.effects import (
     SpeakReply,
     Transfer,
 )
-from workflows.script.state import ScriptState
+from workflows.script.events import Order
+from workflows.script.state import ScriptState, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class AgentTurn:
     stamps: Stamps
     caller_words: str = ""
     digit: str = ""
+    order: Order | None = None
+    order_target: str = ""
     move: str = ""
     slots: dict[str, str] = field(default_factory=dict)
     refusal: str = ""
@@ -81,8 +84,15 @@ class AgentTurn:
     segments: list[Segment] = field(default_factory=list)
     decided: ScriptState | None = None
     """The script's state if this turn happens; it becomes the call's when its first audio goes out."""
+    lines: tuple[Segment, ...] = ()
+    """What the decision has the agent say in authored words: all that is left when the voice or the model fails."""
     ends_call: bool = False
+    has_lost_voice: bool = False
     is_committed: bool = False
+    seq: int = 0
+    """Its number in the call, once it is committed."""
+    told_refusal: str = ""
+    """What the workflow knows of `refusal`."""
     is_written: bool = False
     """No more segments follow."""
     speech: Speech | None = None
@@ -98,6 +108,7 @@ class AgentTurn:
     ) -> tuple[list[Segment], bool, list[Segment]]:
         """Take the script's decision: the lines before the model's words, whether those are spoken, the lines after."""
         self.decided = state
+        self.ends_call = False
         before: list[Segment] = []
         after: list[Segment] = []
         speaks_reply = False
@@ -116,36 +127,51 @@ class AgentTurn:
                     self.ends_call = True
                 case _:
                     pass  # what must last is the workflow's to do
+        self.lines = (*before, *after)
         return before, speaks_reply, after
 
-    def completed(
-        self,
-        *,
-        epoch: int,
-        seq: int,
-        stage: str,
-        heard_words: str,
-        lines_heard: tuple[str, ...],
-        interrupted: bool,
-    ) -> TurnCompleted:
-        """The signal that tells the workflow of this turn."""
+    def begun(self, *, epoch: int, seq: int, before: TurnHeard | None) -> TurnCompleted:
+        """The signal that tells the workflow of this turn, once its answer begins to be heard."""
+        if self.decided is None:
+            raise ValueError("a turn that nothing was decided in cannot be told")
+        self.seq, self.told_refusal = seq, self.refusal
         return TurnCompleted(
             epoch=epoch,
             seq=seq,
             kind=self.kind,
+            before=before,
             caller_words=self.caller_words,
             move=self.move,
             slots=self.slots,
             digit=self.digit,
-            stage=stage,
-            reply_words=" ".join(segment.text for segment in self.segments),
-            heard_words=heard_words,
-            lines_heard=list(lines_heard),
-            interrupted=interrupted,
+            order=self.order,
+            order_target=self.order_target,
+            stage=self.decided.stage,
+            state_digest=digest(self.decided),
+            saying=self._words_known(),
             refusal=self.refusal,
             passages=list(self.passages),
             timings=self.stamps.timings(),
         )
+
+    def over(
+        self, *, heard_words: str, lines_heard: tuple[str, ...], interrupted: bool
+    ) -> TurnHeard:
+        """What the workflow learns of it with the next message."""
+        return TurnHeard(
+            seq=self.seq,
+            heard_words=heard_words,
+            lines_heard=list(lines_heard),
+            interrupted=interrupted,
+            reply_words=" ".join(segment.text for segment in self.segments),
+            refusal="" if self.refusal == self.told_refusal else self.refusal,
+        )
+
+    def _words_known(self) -> str:
+        """What was given to the voice, and the authored lines that will follow it."""
+        given = {segment.line_id for segment in self.segments if segment.line_id}
+        coming = [line for line in self.lines if line.line_id not in given]
+        return " ".join(segment.text for segment in (*self.segments, *coming))
 
     def cancel(self) -> None:
         """Stop making and playing; the voice's own cancel is the session's to await."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from media_gateway import media_socket, webhooks
 from media_gateway.parts import GatewayParts
@@ -28,7 +28,14 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.include_router(media_socket.router)
 
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "gateway": parts.gateway_id}
+    async def health(response: Response) -> dict[str, str | int]:
+        """503 while it drains: a balancer sends nothing new here."""
+        if parts.sessions.is_draining:
+            response.status_code = 503
+        return {
+            "status": "draining" if parts.sessions.is_draining else "ok",
+            "gateway": parts.gateway_id,
+            "calls": len(parts.sessions),
+        }
 
     return app

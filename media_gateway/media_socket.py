@@ -21,12 +21,17 @@ router = APIRouter()
 HANDSHAKE_S = 5.0
 """From the upgrade to `start`. Until then we know neither call nor token."""
 POLICY_VIOLATION = 1008
+TRY_ELSEWHERE = 1013
 
 
 @router.websocket("/media")
 async def media(socket: WebSocket) -> None:
     """One media stream, from the upgrade to its end."""
     parts: GatewayParts = socket.app.state.parts
+    if parts.sessions.is_draining:
+        log.info("media_socket_refused", reason="this gateway is about to stop")
+        await socket.close(TRY_ELSEWHERE)  # before accept: the carrier asks the webhook again
+        return
     signature = socket.headers.get("X-Twilio-Signature", "")
     if not parts.signature.is_valid_handshake(socket.url.path, signature):
         log.warning("media_socket_refused", reason="handshake not signed by the carrier")
@@ -35,6 +40,7 @@ async def media(socket: WebSocket) -> None:
     await socket.accept()
     try:
         start = await asyncio.wait_for(_start_of(socket, parts), HANDSHAKE_S)
+        started_s = asyncio.get_running_loop().time()
     except (TimeoutError, WebSocketDisconnect):
         log.warning("media_socket_refused", reason="no `start` in time")
         await _close(socket, POLICY_VIOLATION)
@@ -47,11 +53,16 @@ async def media(socket: WebSocket) -> None:
         await _close(socket, POLICY_VIOLATION)
         return
     with structlog.contextvars.bound_contextvars(call_id=call_id, call_sid=start.call_sid):
-        await _carry(socket, parts, call_id, nonce, start)
+        await _carry(socket, parts, call_id, nonce, start, started_s)
 
 
 async def _carry(
-    socket: WebSocket, parts: GatewayParts, call_id: str, nonce: str, start: Start
+    socket: WebSocket,
+    parts: GatewayParts,
+    call_id: str,
+    nonce: str,
+    start: Start,
+    started_s: float,
 ) -> None:
     request = AttachRequest(
         gateway_id=parts.gateway_id,
@@ -61,7 +72,9 @@ async def _carry(
     )
     try:
         attached = await parts.link.attach(call_id, request)
-        session = CallSession(parts, call_id, start, attached, socket.send_text)
+        session = CallSession(
+            parts, call_id, start, attached, socket.send_text, started_s=started_s
+        )
     except AttachRefused as error:
         log.warning("attach_refused", reason=str(error))
         await _close(socket, POLICY_VIOLATION)
@@ -70,10 +83,12 @@ async def _carry(
         log.exception("script_refused")
         await _close(socket, POLICY_VIOLATION)
         return
+    parts.sessions.add(session)
     reading = asyncio.create_task(_read(socket, parts, session), name=f"read {call_id}")
     try:
         await session.run()
     finally:
+        parts.sessions.remove(session)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         await _close(socket, 1000)
@@ -88,6 +103,10 @@ async def _read(socket: WebSocket, parts: GatewayParts, session: CallSession) ->
                 session.receive(message)
     except (WebSocketDisconnect, RuntimeError):
         # RuntimeError: we closed the socket ourselves meanwhile.
+        session.line_lost()
+    except Exception:
+        # A bug of ours. Nobody would hear the caller any more: the carrier's webhook takes the call up again.
+        log.exception("reader_failed")
         session.line_lost()
 
 

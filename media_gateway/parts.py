@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
+from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.ports import SpeechToText, TextToSpeech, VoiceDetectors
 from media_gateway.stream_token import StreamTokens
@@ -31,3 +32,4 @@ class GatewayParts:
     knowledge: Mapping[str, Knowledge] = field(default_factory=dict)
     """By script id."""
     policy: TurnPolicy = field(default_factory=TurnPolicy)
+    sessions: Sessions = field(default_factory=Sessions)

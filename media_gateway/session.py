@@ -31,15 +31,21 @@ from media_gateway.turns.types import (
     Event,
     FallBack,
     FinalWords,
+    Floor,
     FlushRecogniser,
+    HandOver,
+    HandOverDue,
     HangUp,
     InterimWords,
     InterruptReply,
     LineLost,
     Ms,
+    ObeyOrder,
+    OrderCame,
     PlayFiller,
     PressKey,
     PromptCaller,
+    RecogniserLost,
     ReplyFailed,
     ReplyPlayed,
     ReplyStarted,
@@ -57,7 +63,15 @@ from media_gateway.twilio.messages import (
     Start,
     Stop,
 )
-from workflows.contracts.payloads import Attached, MediaLost, TurnCompleted, TurnKind
+from workflows.contracts.payloads import (
+    Attached,
+    Directive,
+    DirectiveDone,
+    MediaLost,
+    TurnCompleted,
+    TurnHeard,
+    TurnKind,
+)
 from workflows.script.events import (
     CallAnswered,
     CallerSilent,
@@ -66,9 +80,12 @@ from workflows.script.events import (
     MoveProposed,
     ReplyHeard,
     ScriptEvent,
+    SupervisorOrdered,
 )
-from workflows.script.machine import advance
+from workflows.script.machine import advance, means_something
 from workflows.script.parse import parse_script
+from workflows.script.state import digest
+from workflows.script.turn_events import heard_event
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +98,8 @@ LAST_SIGNAL_S = 2.0
 """After the last turn, for Temporal's acknowledgement before the socket closes."""
 MOST_OUTGOING = 500
 """Messages that the socket did not take: some ten seconds of audio, when 400 ms are the rule."""
+MOST_MUTE_TURNS = 2
+"""Turns in a row without a voice; then the stream is given up, and the carrier's own voice can apologise."""
 
 
 class CallSession:
@@ -93,6 +112,8 @@ class CallSession:
         start: Start,
         attached: Attached,
         send: Callable[[str], Awaitable[None]],
+        *,
+        started_s: float,
     ) -> None:
         self._parts = parts
         self._call_id = call_id
@@ -107,7 +128,8 @@ class CallSession:
             for turn in attached.history
         ]
         self._loop = asyncio.get_running_loop()
-        self._started_s = self._loop.time()
+        self._started_s = started_s
+        """When the stream's `start` came, on the loop's clock: the zero of all stream times."""
         self._last_ms = Ms(0)
         self._machine = TurnMachine(parts.policy)
         self._playout = Playout(start.stream_sid)
@@ -118,11 +140,21 @@ class CallSession:
         self._words_so_far = ""
         self._words_final_at: Ms | None = None
         self._fillers_used = 0
+        self._mute_turns = 0
+        self._last_chunk = 0
+        self._heard: TurnHeard | None = None
+        """Of the last turn that is over; the next message takes it along."""
+        self._order: Directive | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(MOST_OUTGOING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
         self._is_lost = False
+
+    @property
+    def call_id(self) -> str:
+        """Of the call that is carried."""
+        return self._call_id
 
     # --- life --------------------------------------------------------------------------------
 
@@ -151,6 +183,7 @@ class CallSession:
             epoch=self._attached.epoch,
             stream_sid=self._start.stream_sid,
             clean=not self._is_lost,
+            heard=self._heard,
         )
         self._parts.link.media_lost(self._call_id, lost)
         for task in self._tasks:
@@ -168,22 +201,64 @@ class CallSession:
             self._happened(LineLost())
             self._over.set()
 
+    def hand_over(self) -> None:
+        """Give the call away at the next turn's boundary: this gateway is to stop."""
+        if not self._over.is_set():
+            self._happened(HandOverDue())
+
+    def break_off(self) -> None:
+        """Give the call away now, in the middle of whatever it is in."""
+        self._over.set()
+
+    def direct(self, directive: Directive) -> DirectiveDone:
+        """Carry out what the workflow wants. Never raises."""
+        if self._over.is_set() or directive.epoch != self._attached.epoch:
+            return DirectiveDone(accepted=False, reason="the stream is not this one")
+        if directive.order is None:
+            return self._correct(directive)
+        if self._state.outcome is not None:
+            return DirectiveDone(accepted=False, reason="the script is over")
+        self._order = directive
+        self._happened(OrderCame())
+        return DirectiveDone(accepted=True)
+
+    def _correct(self, directive: Directive) -> DirectiveDone:
+        """Take the workflow's state, unless a turn has been told since: its answer to that one is on its way."""
+        turn = self._turn
+        is_deciding = turn is not None and not turn.is_committed
+        if directive.state is None or is_deciding or directive.after_seq != self._seq - 1:
+            return DirectiveDone(accepted=False, reason="a newer turn is under way")
+        log.warning("state_corrected", stage=directive.state.stage, had=self._state.stage)
+        self._state = directive.state
+        if self._heard is not None:
+            self._state, _ = advance(self._script, self._state, heard_event(self._heard))
+        return DirectiveDone(accepted=True)
+
     # --- what comes in -----------------------------------------------------------------------
 
     def receive(self, message: Inbound) -> None:
-        """Take one message of the media stream. Never raises, never blocks."""
+        """Take one message of the media stream. Never blocks."""
         match message:
+            case Start() | Connected():
+                log.warning("message_dropped", reason="a second start or connected")
+            case _ if message.stream_sid not in ("", self._start.stream_sid):
+                log.warning("message_dropped", reason="of another stream")
             case MediaFrame():
-                self._hear(message)
+                if message.chunk > self._last_chunk:
+                    self._last_chunk = message.chunk
+                    self._hear(message)
+                else:
+                    log.warning("message_dropped", reason="out of order", chunk=message.chunk)
             case MarkEchoed():
                 self._mark_echoed(message.name)
             case Dtmf():
-                self._happened(DtmfHeard(digit=message.digit))
+                if means_something(message.digit):
+                    self._happened(DtmfHeard(digit=message.digit))
+                else:
+                    log.info("key_without_meaning")
             case Stop():
                 self._happened(LineLost())
                 self._over.set()
-            case Start() | Connected():
-                log.warning("message_dropped", reason="a second start or connected")
             case _:
                 assert_never(message)
 
@@ -207,7 +282,7 @@ class CallSession:
     def _mark_echoed(self, name: str) -> None:
         now = self._now()
         self._playout.mark_echoed(name, now)
-        self._check_played(now)
+        self._check_played()
         self._pump()
 
     # --- the clock and the machine -----------------------------------------------------------
@@ -265,8 +340,14 @@ class CallSession:
             case PromptCaller():
                 self._script_turn(command.reply_id, TurnKind.SILENCE, CallerSilent())
             case PressKey():
-                event = DtmfPressed(digit=command.digit)
-                self._script_turn(command.reply_id, TurnKind.DTMF, event, digit=command.digit)
+                turn = self._new_turn(command.reply_id, TurnKind.DTMF, command.caller_words)
+                turn.digit = command.digit
+                self._decide_alone(turn, DtmfPressed(digit=command.digit))
+            case ObeyOrder():
+                self._obey_order(self._new_turn(command.reply_id, TurnKind.ORDER, command.caller_words))
+            case HandOver():
+                log.info("call_handed_over")
+                self._over.set()
             case HangUp():
                 self._over.set()
             case _:
@@ -296,15 +377,22 @@ class CallSession:
         self._playout.begin_reply(reply_id)
         return turn
 
-    def _script_turn(
-        self, reply_id: int, kind: TurnKind, event: ScriptEvent, *, digit: str = ""
-    ) -> None:
+    def _script_turn(self, reply_id: int, kind: TurnKind, event: ScriptEvent) -> None:
+        self._decide_alone(self._new_turn(reply_id, kind), event)
+
+    def _obey_order(self, turn: AgentTurn) -> None:
+        directive, self._order = self._order, None
+        if directive is None or directive.order is None:
+            raise AssertionError("an order was obeyed that nobody gave")
+        turn.order, turn.order_target = directive.order, directive.target
+        self._decide_alone(
+            turn, SupervisorOrdered(order=directive.order, target=directive.target)
+        )
+
+    def _decide_alone(self, turn: AgentTurn, event: ScriptEvent) -> None:
         """A turn that needs no model: the script's own lines."""
-        turn = self._new_turn(reply_id, kind)
-        turn.digit = digit
-        state, effects = advance(self._script, self._state, event)
-        before, _, after = turn.decide(state, effects)
-        turn.making = self._spawn(self._speak_lines(turn, before + after), "lines")
+        turn.decide(*advance(self._script, self._state, event))
+        turn.making = self._spawn(self._speak_lines(turn, list(turn.lines)), "lines")
 
     def _begin(self, turn: AgentTurn) -> None:
         turn.making = self._spawn(self._reply(turn), "reply")
@@ -357,6 +445,8 @@ class CallSession:
     async def _speak_lines(self, turn: AgentTurn, segments: list[Segment]) -> None:
         for segment in segments:
             await self._say(turn, segment)
+        if turn.making is not asyncio.current_task():
+            return  # the voice failed, and another task has the turn's lines spoken
         turn.is_written = True
         if turn.speech is not None:
             await turn.speech.finish()
@@ -367,6 +457,8 @@ class CallSession:
             self._happened(ReplyPlayed(reply_id=turn.reply_id))
 
     async def _say(self, turn: AgentTurn, segment: Segment) -> None:
+        if not segment.is_filler and turn.making is not asyncio.current_task():
+            return
         now = self._now()
         if turn.stamps.first_words is None and not segment.is_filler:
             turn.stamps.first_words = now
@@ -406,7 +498,7 @@ class CallSession:
             return
         self._playout.end_reply()
         self._pump()
-        self._check_played(self._now())
+        self._check_played()
 
     def _pump(self) -> None:
         """Send what is due, tell the machine when a reply becomes audible, set the timer again."""
@@ -421,7 +513,9 @@ class CallSession:
                 and turn.is_answer(item.segment)
             ):
                 turn.stamps.first_audio_sent = now
+                self._mute_turns = 0
                 self._commit(turn)
+                self._playout.interruptibility_changed()  # shown here
                 self._happened(
                     ReplyStarted(
                         reply_id=turn.reply_id, interruptible=self._playout.is_interruptible
@@ -436,17 +530,18 @@ class CallSession:
         turn.is_committed = True
         self._state = turn.decided
         self._words_final_at = None
+        self._tell(turn.begun(epoch=self._attached.epoch, seq=self._seq, before=self._heard))
         if turn.ends_call:
             self._happened(ScriptEnded())
 
-    def _check_played(self, now: Ms) -> None:
+    def _check_played(self) -> None:
         turn = self._turn
         if turn is None:
             return
         if self._playout.is_drained and turn.is_written:
             self._commit(turn)
             self._finish(turn, interrupted=False)
-            self._carry_out(self._machine.receive(ReplyPlayed(reply_id=turn.reply_id), now))
+            self._happened(ReplyPlayed(reply_id=turn.reply_id))
         elif turn.stamps.first_audio_sent is not None and self._playout.interruptibility_changed():
             self._happened(
                 ReplyStarted(reply_id=turn.reply_id, interruptible=self._playout.is_interruptible)
@@ -470,25 +565,45 @@ class CallSession:
             return
         if turn.making is not None:
             turn.making.cancel()
-        turn.refusal = turn.refusal or "timeout"
         turn.making = self._spawn(self._late_reply(turn), "fall back")
 
     async def _late_reply(self, turn: AgentTurn) -> None:
+        """What the script decided stands, in its authored words; where it decided nothing yet, the stage's fallback."""
+        if turn.decided is not None:
+            await self._speak_lines(turn, list(turn.lines))
+            return
+        turn.refusal = turn.refusal or "timeout"
         _, after = await self._choose(turn, MoveChosen(move="", slots={}))
         await self._speak_lines(turn, after)
 
     def _speech_failed(self, turn: AgentTurn, error: VendorUnavailable) -> None:
-        """Before any audio the machine asks for the authored line, which tries the voice again; after it, the turn ends."""
+        """Before any audio the authored lines try the voice once more. After that the turn counts, and ends as cut."""
         if self._turn is not turn:
             return
         log.error("voice_failed", vendor=error.vendor, reason=error.reason)
-        if turn.stamps.first_audio_sent is None:
+        turn.refusal = turn.refusal or "voice"
+        if turn.stamps.first_audio_sent is None and not turn.has_lost_voice:
+            turn.has_lost_voice = True
             turn.speech = None
             turn.segments.clear()
             self._playout.begin_reply(turn.reply_id)
         else:
-            self._finish(turn, interrupted=True)
+            self._give_up_voice(turn)
         self._happened(ReplyFailed(reply_id=turn.reply_id))
+        if self._turn is turn and self._machine.floor is not Floor.THINKING:
+            # The authored line was asked for before, and nothing more will come.
+            self._give_up_voice(turn)
+
+    def _give_up_voice(self, turn: AgentTurn) -> None:
+        if turn.stamps.first_audio_sent is None:
+            self._mute_turns += 1
+        self._commit(turn)
+        self._finish(turn, interrupted=True)
+        if turn.making is not None:
+            turn.making.cancel()
+        if self._mute_turns >= MOST_MUTE_TURNS:
+            log.error("voice_given_up", turns=self._mute_turns)
+            self.line_lost()
 
     def _interrupt(self, reply_id: int) -> None:
         turn = self._turn
@@ -536,15 +651,8 @@ class CallSession:
         )
         self._state, _ = advance(self._script, self._state, event)
         self._history.append(Exchange(caller_words=turn.caller_words, agent_words=heard.words))
-        self._signal(
-            turn.completed(
-                epoch=self._attached.epoch,
-                seq=self._seq,
-                stage=self._state.stage,
-                heard_words=heard.words,
-                lines_heard=heard.lines,
-                interrupted=interrupted,
-            )
+        self._heard = turn.over(
+            heard_words=heard.words, lines_heard=heard.lines, interrupted=interrupted
         )
 
     def _record_unanswered(self) -> None:
@@ -554,19 +662,21 @@ class CallSession:
         if turn is not None and not turn.is_committed and turn.caller_words:
             words = f"{turn.caller_words} {words}".strip()
         if words:
-            self._signal(
+            self._tell(
                 TurnCompleted(
                     epoch=self._attached.epoch,
                     seq=self._seq,
                     kind=TurnKind.HANG_UP,
+                    before=self._heard,
                     caller_words=words,
                     stage=self._state.stage,
-                    interrupted=True,
+                    state_digest=digest(self._state),
                 )
             )
 
-    def _signal(self, turn: TurnCompleted) -> None:
+    def _tell(self, turn: TurnCompleted) -> None:
         self._parts.link.turn_completed(self._call_id, turn)
+        self._heard = None
         self._seq += 1
 
     async def _cancel(self, turn: AgentTurn) -> None:
@@ -606,6 +716,7 @@ class CallSession:
                     self._transcribed(transcript)
             except VendorUnavailable as error:
                 log.warning("recogniser_lost", vendor=error.vendor, reason=error.reason)
+            self._happened(RecogniserLost())
             if self._recognition is not None:
                 await self._recognition.close()
                 self._recognition = None

@@ -11,6 +11,7 @@ from workflows import policies
 from workflows.contracts import activities as contract
 from workflows.contracts.activities import (
     Callee,
+    ConnectPerson,
     DoNotCall,
     EndCarrierCall,
     EndedCall,
@@ -30,7 +31,10 @@ from workflows.contracts.payloads import (
     CallInput,
     CallResult,
     Direction,
+    Directive,
+    DirectiveDone,
     PostCall,
+    gateway_task_queue,
 )
 from workflows.script.model import Outcome
 from workflows.script.state import ScriptState
@@ -83,6 +87,8 @@ async def place_call(call: CallInput) -> PlacedCall:
         task_queue=DIAL_TASK_QUEUE,
         start_to_close_timeout=policies.DIAL_WITHIN,
         retry_policy=policies.ONCE,
+        # A cancelled workflow has to know whether it has a call to end.
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
     return answer
 
@@ -95,6 +101,7 @@ async def find_call(call: CallInput, since: datetime) -> FoundCall:
         result_type=FoundCall,
         task_queue=DIAL_TASK_QUEUE,
         start_to_close_timeout=policies.FIND_WITHIN,
+        schedule_to_close_timeout=policies.END_CALL_WITHIN,
         retry_policy=policies.STEADY,
     )
     return answer
@@ -110,6 +117,32 @@ async def end_call(call_sid: str) -> EndedCall:
         start_to_close_timeout=policies.FIND_WITHIN,
         schedule_to_close_timeout=policies.END_CALL_WITHIN,
         retry_policy=policies.STEADY,
+    )
+    return answer
+
+
+async def connect_person(call_sid: str, number: str) -> None:
+    """Through the carrier, when no gateway is there to do it politely."""
+    await workflow.execute_activity(
+        contract.CONNECT_PERSON,
+        ConnectPerson(call_sid=call_sid, number=number),
+        task_queue=DIAL_TASK_QUEUE,
+        start_to_close_timeout=policies.FIND_WITHIN,
+        retry_policy=policies.BRIEF,
+    )
+
+
+async def direct(gateway_id: str, directive: Directive) -> DirectiveDone:
+    """Tell a gateway what to do. Raises ActivityError when it is gone."""
+    answer: DirectiveDone = await workflow.execute_activity(
+        contract.CARRY_OUT_DIRECTIVE,
+        directive,
+        result_type=DirectiveDone,
+        task_queue=gateway_task_queue(gateway_id),
+        schedule_to_start_timeout=policies.GATEWAY_GONE_AFTER,
+        start_to_close_timeout=policies.DIRECTIVE_WITHIN,
+        retry_policy=policies.ONCE,
+        summary=directive.order.value if directive.order else "correct the state",
     )
     return answer
 

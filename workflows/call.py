@@ -7,6 +7,8 @@ what must last is done: do-not-call entries, the appointment, the CRM row.
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -15,7 +17,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from workflows import activity_calls, policies
     from workflows.carrier_view import CarrierView
-    from workflows.contracts.activities import CALL_NOT_PLACED, Callee
+    from workflows.contracts.activities import CALL_NOT_PLACED, Callee, FoundCall
     from workflows.contracts.payloads import (
         AfterStream,
         AnsweredBy,
@@ -32,24 +34,32 @@ with workflow.unsafe.imports_passed_through():
         NextStep,
         PostCall,
         StreamEnded,
+        SuperviseAnswer,
+        SuperviseRequest,
         TurnCompleted,
     )
-    from workflows.script.events import CallEnded
+    from workflows.script.events import CallEnded, Order
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
     from workflows.script.parse import parse_script
     from workflows.search_attributes import (
+        ATTEMPT,
         CALL_DIRECTION,
         CALL_OUTCOME,
         CALL_STAGE,
+        CAMPAIGN_ID,
+        LEAD_ID,
+        NEEDS_REVIEW,
         SCRIPT_ID,
         TURNS,
     )
-    from workflows.transcript import current_details, transcript_of
+    from workflows.supervision import MediaOwner, Supervision
+    from workflows.transcript import agent_words, current_details, transcript_of
     from workflows.turn_book import TurnBook
 
 HISTORY_TURNS = 8
 """Past turns that a gateway gets when it takes a call over."""
+E164 = re.compile(r"\+[1-9]\d{4,14}")
 APOLOGY = "We are sorry, the line is not good. We will call you another time. Goodbye."
 
 
@@ -66,9 +76,17 @@ class CallWorkflow:
         self._today = ""
         self._carrier = CarrierView()
         self._answered_by = ""
-        self._nonces: set[str] = set()
+        self._nonces: dict[str, int] = {}
+        """Of the streams that attached, with the epoch that each got."""
+        self._answers: dict[str, AfterStream] = {}
+        """What was answered after each stream, by its nonce."""
+        self._gateway_id = ""
         self._streams = 0
+        self._resumes = 0
         self._stream_is_open = False
+        self._is_handed_over = False
+        self._supervision = Supervision(call.call_id)
+        self._needs_review = False
         self._last_sign = workflow.now()
         self._hang_up_due: datetime | None = None
         self._opt_out_is_recorded = False
@@ -81,30 +99,56 @@ class CallWorkflow:
     @workflow.run
     async def run(self, call: CallInput) -> CallResult:
         """Load, dial, watch over the call to its end, then see to what must last."""
-        workflow.upsert_search_attributes(
-            [
-                CALL_DIRECTION.value_set(call.direction.value),
-                SCRIPT_ID.value_set(call.script_id),
-                TURNS.value_set(0),
-            ]
-        )
-        self._describe()
+        self._show_what_is_known()
         await self._prepare()
         opting_out = asyncio.create_task(self._record_opt_out())
+        directing = asyncio.create_task(self._direct())
         try:
             await self._dial()
-            await self._until_over()
+            if not self._is_cancelled:
+                await self._until_over()
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
         finally:
+            directing.cancel()
             if not self._wants_no_calls:
                 opting_out.cancel()
+        if self._is_cancelled and not self._carrier.is_over:
+            # Whoever cancels the workflow means the call: nobody is left on a line that nothing watches.
+            self._failure = "the workflow was cancelled"
+            await self._end_at_carrier()
         self._close_script()
         post_call = await self._read_call()
+        if post_call is not None and post_call.outcome == Outcome.OPTED_OUT.value:
+            await self._opt_out_after_all()
         result = self._result(post_call)
         await activity_calls.write_outcome(call, result)
         if self._wants_no_calls:
             await opting_out
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._is_cancelled:
+            raise asyncio.CancelledError
         return result
+
+    @property
+    def _is_cancelled(self) -> bool:
+        return workflow.cancellation_reason() is not None
+
+    def _show_what_is_known(self) -> None:
+        call = self._call
+        workflow.upsert_search_attributes(
+            [
+                CALL_DIRECTION.value_set(call.direction.value),
+                SCRIPT_ID.value_set(call.script_id),
+                TURNS.value_set(0),
+                ATTEMPT.value_set(call.attempt),
+                NEEDS_REVIEW.value_set(False),
+                *([CAMPAIGN_ID.value_set(call.campaign_id)] if call.campaign_id else []),
+                *([LEAD_ID.value_set(call.lead_id)] if call.lead_id else []),
+            ]
+        )
+        self._describe()
 
     async def _prepare(self) -> None:
         """Script and callee, side by side. A script that is refused fails the workflow with the reason."""
@@ -154,11 +198,28 @@ class CallWorkflow:
                 lambda: bool(self._carrier.call_sid), timeout=policies.CARRIER_WORD_WITHIN
             )
         except TimeoutError:
-            found = await activity_calls.find_call(self._call, began)
+            found = await self._find_call(began)
+            if self._carrier.call_sid:
+                return
             if found.call_sid:
                 self._adopt(found.call_sid)
             else:
                 self._not_placed("the carrier's answer was lost, and it knows of no such call")
+
+    async def _find_call(self, began: datetime) -> FoundCall:
+        """Ask the carrier for its calls; its late callback is as good an answer."""
+        finding = asyncio.create_task(activity_calls.find_call(self._call, began))
+        await workflow.wait_condition(lambda: finding.done() or bool(self._carrier.call_sid))
+        if not finding.done():
+            finding.cancel()
+            return FoundCall()
+        try:
+            return finding.result()
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.error("the carrier could not be asked for its calls")
+            return FoundCall()
 
     def _adopt(self, call_sid: str) -> None:
         self._carrier.adopt(call_sid)
@@ -198,7 +259,9 @@ class CallWorkflow:
     def _deadlines(self, began: datetime) -> list[datetime]:
         call = self._call
         deadlines = [began + timedelta(seconds=call.longest_call_s)]
-        if self._carrier.was_answered or self._streams:
+        if self._is_handed_over:
+            pass  # People talk to each other now; no sign of ours comes any more.
+        elif self._carrier.was_answered or self._streams:
             deadlines.append(self._last_sign + timedelta(seconds=call.silence_timeout_s))
         else:
             # The carrier gives up by itself after the ring timeout; this is for one that does not.
@@ -239,17 +302,35 @@ class CallWorkflow:
         await activity_calls.record_do_not_call(self._call)
         self._opt_out_is_recorded = True
 
+    async def _opt_out_after_all(self) -> None:
+        """Said with the last words, perhaps, when nothing could answer any more: the report on the call found it."""
+        if self._wants_no_calls:
+            return
+        await activity_calls.record_do_not_call(self._call)
+        self._outcome = Outcome.OPTED_OUT
+        workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
+
     def _close_script(self) -> None:
         if self._script is None or self._book is None:
             raise AssertionError("a call ends after its script was loaded")
         if (unanswered := self._carrier.outcome()) is not None and not self._book.turns:
             self._outcome = unanswered
         else:
-            self._book.state, _ = advance(self._script, self._book.state, CallEnded())
+            state = self._book.state
+            if state.outcome is None and self._line_was_ours_to_lose:
+                state = replace(state, outcome=Outcome.CUT_OFF)
+                self._review()
+            self._book.state, _ = advance(self._script, state, CallEnded())
             self._outcome = self._book.state.outcome or Outcome.HUNG_UP
         self._is_done = True
+        self._supervision.nobody_is_there()
         self._describe()
         workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
+
+    @property
+    def _line_was_ours_to_lose(self) -> bool:
+        """We gave up taking it up again, or a gateway died and no other told of the end: the caller did not hang up."""
+        return self._resumes > self._call.most_resumes or self._stream_is_open
 
     async def _read_call(self) -> PostCall | None:
         book = self._book
@@ -284,6 +365,8 @@ class CallWorkflow:
             duration_s=self._carrier.duration_s,
             failure=self._failure,
             script_hash=self._script.content_hash,
+            resumes=self._resumes,
+            needs_review=self._needs_review,
         )
 
     # --- updates: somebody waits for the answer -----------------------------------------------
@@ -291,15 +374,18 @@ class CallWorkflow:
     @workflow.update
     async def attach(self, request: AttachRequest) -> Attached:
         """Give the call's audio to this stream; every older stream is fenced off."""
-        self._nonces.add(request.nonce)
+        self._nonces[request.nonce] = 0
         await workflow.wait_condition(lambda: self._book is not None)
         book = self._book
-        if book is None or self._carrier.is_over:
+        if book is None or self._carrier.is_over or self._is_done:
             raise ApplicationError("the call is over", type="AttachRefused")
-        self._carrier.adopt(request.call_sid)
+        if not self._carrier.adopt(request.call_sid):
+            raise ApplicationError("another call owns this script", type="AttachRefused")
         book.new_epoch()
+        self._nonces[request.nonce] = book.epoch
         self._streams += 1
         self._stream_is_open = True
+        self._gateway_id = request.gateway_id
         self._hang_up_due = None
         self._last_sign = workflow.now()
         self._describe()
@@ -312,7 +398,7 @@ class CallWorkflow:
             facts=book.state.facts,
             resumed=bool(book.turns),
             history=[
-                HeardTurn(caller_words=turn.caller_words, agent_words=turn.heard_words)
+                HeardTurn(caller_words=turn.caller_words, agent_words=agent_words(turn))
                 for turn in book.turns[-HISTORY_TURNS:]
             ],
         )
@@ -328,20 +414,37 @@ class CallWorkflow:
 
     @workflow.update
     async def stream_ended(self, ended: StreamEnded) -> AfterStream:
-        """The carrier asks what comes after the media stream."""
+        """The carrier asks what comes after the media stream. The same question twice gets the same answer."""
+        if ended.nonce and (known := self._answers.get(ended.nonce)) is not None:
+            return known
+        if self._is_of_an_older_stream(ended.nonce):
+            return AfterStream(step=NextStep.RECONNECT)
         self._last_sign = workflow.now()
         self._stream_is_open = False
-        state = self._book.state if self._book is not None else None
-        if state is None or ended.call_sid != self._carrier.call_sid:
+        answer = await self._after_stream(ended)
+        if ended.nonce:
+            self._answers[ended.nonce] = answer
+        self._describe()
+        return answer
+
+    def _is_of_an_older_stream(self, nonce: str) -> bool:
+        epoch = self._nonces.get(nonce, 0)
+        return self._book is not None and 0 < epoch < self._book.epoch
+
+    async def _after_stream(self, ended: StreamEnded) -> AfterStream:
+        book = self._book
+        if book is None or ended.call_sid != self._carrier.call_sid:
             return AfterStream(step=NextStep.HANG_UP)
         if self._wants_no_calls:
             await self._opt_out_recorded()
-        if state.transfer_to:
-            return AfterStream(step=NextStep.DIAL, number=state.transfer_to)
-        if state.outcome is not None or self._carrier.is_over:
+        if book.state.transfer_to:
+            self._is_handed_over = True
+            return AfterStream(step=NextStep.DIAL, number=book.state.transfer_to)
+        if book.state.outcome is not None or self._carrier.is_over:
             self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
             return AfterStream(step=NextStep.HANG_UP)
-        if self._streams > policies.MOST_RESUMES:
+        self._resumes += 1
+        if self._resumes > self._call.most_resumes:
             self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
             return AfterStream(step=NextStep.APOLOGISE, text=APOLOGY)
         return AfterStream(step=NextStep.RECONNECT)
@@ -354,6 +457,70 @@ class CallWorkflow:
         except TimeoutError:
             workflow.logger.error("the do-not-call entry is late; it is still being written")
 
+    @workflow.update
+    async def supervise(self, request: SuperviseRequest) -> SuperviseAnswer:
+        """A person takes the call in hand: force a stage, take over, transfer, hang up."""
+        self._review()
+        number = self._supervision.put(request)
+        answers = self._supervision.answers
+        await workflow.wait_condition(lambda: number in answers)
+        return answers[number]
+
+    @supervise.validator
+    def _may_supervise(self, request: SuperviseRequest) -> None:
+        script = self._script
+        if script is None or self._book is None:
+            raise ApplicationError("the script is not loaded yet", type="OrderRefused")
+        if self._is_done or self._carrier.is_over:
+            raise ApplicationError("the call is over", type="OrderRefused")
+        if self._supervision.is_full:
+            raise ApplicationError("too many orders wait already", type="OrderRefused")
+        if request.order is Order.FORCE_STAGE and request.stage not in script.stages:
+            raise ApplicationError(
+                f"no stage {request.stage!r}; there are {', '.join(script.stages)}",
+                type="OrderRefused",
+            )
+        if request.number and not E164.fullmatch(request.number):
+            raise ApplicationError("number must be E.164, like +12125550142", type="OrderRefused")
+        if request.order is Order.TAKE_OVER and not request.number:
+            raise ApplicationError("take_over needs the supervisor's number", type="OrderRefused")
+        if request.order is Order.TRANSFER and not (request.number or script.transfer_to):
+            raise ApplicationError(
+                "the script has no transfer_to: give a number", type="OrderRefused"
+            )
+
+    async def _direct(self) -> None:
+        """Tell the gateway what it has to be told, one thing after the other, for as long as the call lives."""
+        while True:
+            await workflow.wait_condition(
+                lambda: (
+                    self._supervision.has_orders
+                    or (self._book is not None and self._book.is_out_of_step)
+                )
+            )
+            if self._book is None:
+                continue
+            owner = MediaOwner(
+                gateway_id=self._gateway_id,
+                call_sid=self._carrier.call_sid,
+                is_open=self._stream_is_open,
+            )
+            if self._book.is_out_of_step:
+                self._review()
+                await self._supervision.correct(self._book, owner)
+            else:
+                await self._supervision.carry_out_next(self._book, owner)
+                if self._book.state.transfer_to and not self._stream_is_open:
+                    self._is_handed_over = True
+            self._last_sign = workflow.now()
+            self._describe()
+
+    def _review(self) -> None:
+        """Somebody should look at this call."""
+        if not self._needs_review:
+            self._needs_review = True
+            workflow.upsert_search_attributes([NEEDS_REVIEW.value_set(True)])
+
     # --- signals: past facts, in any order, maybe twice ----------------------------------------
 
     @workflow.signal
@@ -361,14 +528,13 @@ class CallWorkflow:
         """One turn, after it was played or cut."""
         if self._book is None:
             return  # no stream can have attached yet
-        made = self._book.take(turn)
-        if not made:
+        if not self._book.take(turn):
             return
         self._last_sign = workflow.now()
-        if made[-1].stage != turn.stage:
-            workflow.logger.error(
-                "gateway and workflow differ", extra={"turn": turn.seq, "gateway": turn.stage}
-            )
+        if self._book.is_out_of_step:
+            workflow.logger.error("gateway and workflow differ", extra={"turn": turn.seq})
+        if self._book.state.refused >= policies.REFUSALS_TO_REVIEW:
+            self._review()
         self._describe()
         workflow.upsert_search_attributes(
             [
@@ -394,8 +560,11 @@ class CallWorkflow:
     def media_lost(self, lost: MediaLost) -> None:
         """A stream's socket closed."""
         if self._book is not None and lost.epoch == self._book.epoch:
+            if lost.heard is not None:
+                self._book.hear(lost.heard)
             self._stream_is_open = False
             self._last_sign = workflow.now()
+            self._describe()
 
     # --- looking at it -------------------------------------------------------------------------
 
@@ -415,9 +584,13 @@ class CallWorkflow:
             epoch=book.epoch,
             state=book.state,
             turns=book.turns,
-            ignored_signals=book.ignored,
+            ignored_signals=book.ignored.total(),
+            ignored=dict(book.ignored),
             appointment_at=book.appointment_at,
             is_over=self._is_done,
+            resumes=self._resumes,
+            needs_review=self._needs_review,
+            gateway_id=self._gateway_id,
         )
 
     def _describe(self) -> None:
@@ -426,7 +599,9 @@ class CallWorkflow:
             current_details(
                 book.state if book else None,
                 book.turns if book else [],
-                self._carrier.status.value if self._carrier.status else "",
-                book.ignored if book else 0,
+                carrier_status=self._carrier.status.value if self._carrier.status else "",
+                gateway_id=self._gateway_id,
+                resumes=self._resumes,
+                ignored=book.ignored.total() if book else 0,
             )
         )

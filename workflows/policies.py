@@ -36,5 +36,10 @@ HANG_UP_WITHIN = timedelta(seconds=20)
 """After the script is over: then the call is ended through the carrier's REST interface."""
 OPT_OUT_WITHIN = timedelta(seconds=3)
 """How long the hang-up waits for the do-not-call entry."""
-MOST_RESUMES = 3
-"""Streams after the first one; then the caller hears an apology."""
+GATEWAY_GONE_AFTER = timedelta(seconds=2)
+"""A directive that its gateway did not take by then is for a gateway that is gone."""
+DIRECTIVE_WITHIN = timedelta(seconds=5)
+SUPERVISOR_WAITS = timedelta(seconds=30)
+"""For an order to be carried out, a dead gateway and the carrier's REST interface included."""
+REFUSALS_TO_REVIEW = 3
+"""Refused moves in one call after which a person should look at it."""

@@ -13,6 +13,7 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from twilio.twiml.voice_response import VoiceResponse
 
 API_HOST = "https://api.twilio.com"
 TIMEOUT_S = 10.0
@@ -62,6 +63,12 @@ class TwilioCalls:
         found = _told(lambda: self._client.calls.list(to=to, from_=from_, limit=20))
         calls = [call for call in found if call.date_created is None or call.date_created >= since]
         return (str(calls[0].sid), str(calls[0].status)) if calls else None
+
+    def connect(self, call_sid: str, number: str) -> None:
+        """Redirect a live call to a person. Raises CarrierRefused (21220: it is over) or CarrierUnclear."""
+        response = VoiceResponse()
+        response.dial(number)
+        _told(lambda: self._client.calls(call_sid).update(twiml=str(response)))
 
     def end(self, call_sid: str) -> tuple[str, int | None]:
         """End a call, whatever its state; returns its last status and duration in seconds."""

@@ -23,14 +23,19 @@ from media_gateway.turns.types import (
     FinalWords,
     Floor,
     FlushRecogniser,
+    HandOver,
+    HandOverDue,
     HangUp,
     InterimWords,
     InterruptReply,
     LineLost,
     Ms,
+    ObeyOrder,
+    OrderCame,
     PlayFiller,
     PressKey,
     PromptCaller,
+    RecogniserLost,
     ReplyFailed,
     ReplyPlayed,
     ReplyStarted,
@@ -71,6 +76,7 @@ class TurnMachine:
         self._filler_due = False
         self._fallback_due = False
         self._is_last = False
+        self._hands_over = False
         self._hang_up_at: Ms | None = None
 
     # --- what the driver may read ------------------------------------------------------------
@@ -109,6 +115,9 @@ class TurnMachine:
         self._advance_to(now)
         if self._floor is Floor.ENDED:
             return []
+        return self._and_hand_over(self._take(event))
+
+    def _take(self, event: Event) -> list[Command]:
         match event:
             case SpeechStarted():
                 return self._speech_started(event)
@@ -139,6 +148,13 @@ class TurnMachine:
             case ScriptEnded():
                 self._is_last = True
                 return []
+            case RecogniserLost():
+                return self._recogniser_lost()
+            case OrderCame():
+                return self._order_came()
+            case HandOverDue():
+                self._hands_over = True
+                return []
             case LineLost():
                 self._floor, self._hang_up_at = Floor.ENDED, None
                 return []
@@ -151,7 +167,7 @@ class TurnMachine:
         if self.deadline is None or now < self.deadline:
             return []
         _, act = min(self._alarms(), key=lambda alarm: alarm[0])
-        return act()
+        return self._and_hand_over(act())
 
     def _advance_to(self, now: Ms) -> None:
         if now < self._now:
@@ -249,16 +265,50 @@ class TurnMachine:
             self._move(Floor.CALLER if self._is_speaking else Floor.PAUSE)
         return []
 
+    def _recogniser_lost(self) -> list[Command]:
+        """Words that were never finished count as they stood: the stream that follows does not know them."""
+        if self._interim:
+            self._finals.append(self._interim)
+            self._interim = ""
+        if not self._is_speaking:
+            self._awaits_words = False
+        return []
+
     def _key_pressed(self, digit: str) -> list[Command]:
         """A key is always heard, over a must-say line too: it may be the opt-out."""
         if self._is_last:
             return []
+        commands, words = self._drop_everything()
+        return [
+            *commands,
+            PressKey(reply_id=self._reply_id, digit=digit, caller_words=words),
+        ]
+
+    def _order_came(self) -> list[Command]:
+        """A person's order goes before whatever is being said."""
+        if self._is_last:
+            return []
+        commands, words = self._drop_everything()
+        return [*commands, ObeyOrder(reply_id=self._reply_id, caller_words=words)]
+
+    def _drop_everything(self) -> tuple[list[Command], str]:
+        """Cut what is said or being made; hand out what the caller said and nobody has answered."""
         commands: list[Command] = []
+        said = [self.caller_words]
+        if self._floor is Floor.THINKING:
+            said.insert(0, self._answered)
         if self._floor in (Floor.THINKING, Floor.AGENT):
             commands.append(InterruptReply(reply_id=self._reply_id))
         self._forget_words()
-        self._think(self.next_reply_id(), answered="")
-        return [*commands, PressKey(reply_id=self._reply_id, digit=digit)]
+        self._think(self.next_reply_id(), answered=" ".join(filter(None, said)))
+        return commands, self._answered
+
+    def _and_hand_over(self, commands: list[Command]) -> list[Command]:
+        """Between turns, and only there, the call can be given away without a word being lost."""
+        if self._hands_over and self._floor is Floor.OPEN and self._hang_up_at is None:
+            self._floor = Floor.ENDED
+            return [*commands, HandOver()]
+        return commands
 
     def _give_to_caller(self) -> None:
         if self._floor is Floor.PAUSE:
@@ -278,6 +328,8 @@ class TurnMachine:
             self._move(Floor.OPEN)
             return []
         early = bool(self._interim) or self._awaits_words
+        # At the backstop he may be speaking still, or a television is: it is answered all the same.
+        self._is_speaking = False
         self._forget_words()
         self._think(self.next_reply_id(), answered=words)
         self._answered_early = early
@@ -315,6 +367,8 @@ class TurnMachine:
         reply_id = self._reply_id
         if self._is_last:
             return [InterruptReply(reply_id=reply_id), *self._hang_up()]
+        if self._floor is Floor.THINKING and self._answered:
+            self._finals.insert(0, self._answered)
         self._reply_id = 0
         self._open_floor()
         return [InterruptReply(reply_id=reply_id)]

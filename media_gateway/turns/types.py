@@ -110,6 +110,21 @@ class ScriptEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecogniserLost:
+    """The recogniser's stream broke off: what it had not finished will never be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCame:
+    """A supervisor takes the call in hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverDue:
+    """This gateway is to stop: give the call away as soon as nobody is in the middle of anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineLost:
     """The media is gone."""
 
@@ -126,6 +141,9 @@ Event = (
     | ReplyPlayed
     | ReplyFailed
     | ScriptEnded
+    | RecogniserLost
+    | OrderCame
+    | HandOverDue
     | LineLost
 )
 
@@ -180,6 +198,22 @@ class PressKey:
 
     reply_id: int
     digit: str
+    caller_words: str = ""
+    """Said before it, and not answered: they belong to this turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObeyOrder:
+    """Tell the script of the supervisor's order, speak what it answers."""
+
+    reply_id: int
+    caller_words: str = ""
+    """As for a key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """Close the media without hanging up: the carrier will ask where to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +229,8 @@ Command = (
     | InterruptReply
     | PromptCaller
     | PressKey
+    | ObeyOrder
+    | HandOver
     | HangUp
 )
 

@@ -36,6 +36,8 @@ class MediaFrame:
     timestamp_ms: int
     """Stream time of its first sample."""
     chunk: int
+    """Its number in the stream, from 1."""
+    stream_sid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Dtmf:
     """A key press."""
 
     digit: str
+    stream_sid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +53,14 @@ class MarkEchoed:
     """Everything queued before the mark was played, or cleared: the two look the same on the wire."""
 
     name: str
+    stream_sid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """The stream or the call ended."""
+
+    stream_sid: str
 
 
 Inbound = Connected | Start | MediaFrame | Dtmf | MarkEchoed | Stop
@@ -79,16 +85,17 @@ def parse_inbound(text: str) -> Inbound:
         case "start":
             return _start(_part(message, "start"))
         case "media":
-            return _media(_part(message, "media"))
+            return _media(_part(message, "media"), _stream_sid(message))
         case "dtmf":
             digit = _text(_part(message, "dtmf"), "digit")
             if digit not in set("0123456789*#ABCD"):
                 _refuse("dtmf.digit is no key")
-            return Dtmf(digit=digit)
+            return Dtmf(digit=digit, stream_sid=_stream_sid(message))
         case "mark":
-            return MarkEchoed(name=_text(_part(message, "mark"), "name"))
+            name = _text(_part(message, "mark"), "name")
+            return MarkEchoed(name=name, stream_sid=_stream_sid(message))
         case "stop":
-            return Stop()
+            return Stop(stream_sid=_stream_sid(message))
         case _:
             _refuse("unknown event")
 
@@ -127,7 +134,13 @@ def _start(part: dict[str, object]) -> Start:
     )
 
 
-def _media(part: dict[str, object]) -> MediaFrame:
+def _stream_sid(message: dict[str, object]) -> str:
+    """Every message of a started stream names it; empty where one does not."""
+    value = message.get("streamSid", "")
+    return value if isinstance(value, str) else ""
+
+
+def _media(part: dict[str, object], stream_sid: str) -> MediaFrame:
     if part.get("track", "inbound") != "inbound":
         _refuse("media.track is not inbound")
     payload = _text(part, "payload")
@@ -138,7 +151,10 @@ def _media(part: dict[str, object]) -> MediaFrame:
     if not 0 < len(mulaw) <= LARGEST_PAYLOAD_BYTES:
         _refuse("media.payload is empty or too long")
     return MediaFrame(
-        mulaw=mulaw, timestamp_ms=_number(part, "timestamp"), chunk=_number(part, "chunk")
+        mulaw=mulaw,
+        timestamp_ms=_number(part, "timestamp"),
+        chunk=_number(part, "chunk"),
+        stream_sid=stream_sid,
     )
 
 

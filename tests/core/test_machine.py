@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.core.scripts import HEARD_DISCLOSURE, SAMPLE, TODAY, move, run
-from workflows.contracts.payloads import TurnCompleted, TurnKind
+from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind
 from workflows.script.effects import (
     BookAppointment,
     EndCall,
@@ -23,12 +23,14 @@ from workflows.script.events import (
     CallEnded,
     CallerSilent,
     DtmfPressed,
+    Order,
     ReplyHeard,
+    SupervisorOrdered,
 )
 from workflows.script.machine import advance, initial_state, next_question
 from workflows.script.model import Outcome
 from workflows.script.moves import allowed_moves
-from workflows.script.turn_events import events_of_turn
+from workflows.script.turn_events import event_of_turn, heard_event
 
 TO_APPOINTMENT = (
     move("permission_given"),
@@ -261,11 +263,50 @@ def test_the_workflow_runs_what_the_gateway_ran() -> None:
         kind=TurnKind.REPLY,
         caller_words="yes",
         move="permission_given",
-        heard_words="Thank you.",
-        lines_heard=["disclosure.opening"],
     )
+    told = TurnHeard(seq=2, heard_words="Thank you.", lines_heard=["disclosure.opening"])
 
-    proposed, heard = events_of_turn(turn, TODAY)
-
-    assert proposed == move("permission_given", "yes")
+    assert event_of_turn(turn, TODAY) == move("permission_given", "yes")
+    heard = heard_event(told)
     assert heard == ReplyHeard(heard_words="Thank you.", lines_heard=HEARD_DISCLOSURE.lines_heard)
+
+
+def ordered(order: Order, target: str = "") -> SupervisorOrdered:
+    return SupervisorOrdered(order=order, target=target)
+
+
+def test_a_supervisor_may_force_any_stage_whatever_its_guards() -> None:
+    state, effects = advance(SAMPLE, run(SAMPLE), ordered(Order.FORCE_STAGE, "appointment"))
+    assert state.stage == "appointment"
+    assert [e.line_id for e in effects if isinstance(e, SpeakLine)] == ["appointment.opening"]
+
+
+def test_a_forced_stage_still_begins_with_an_unheard_disclosure() -> None:
+    state, _ = advance(SAMPLE, initial_state(SAMPLE), CallAnswered(today=TODAY))
+    _, effects = advance(SAMPLE, state, ordered(Order.FORCE_STAGE, "appointment"))
+    spoken = [e.line_id for e in effects if isinstance(e, SpeakLine)]
+    assert spoken == ["disclosure.opening", "appointment.opening"]
+
+
+@pytest.mark.parametrize("order", [Order.TRANSFER, Order.TAKE_OVER])
+def test_a_supervisor_may_have_the_caller_connected_to_any_number(order: Order) -> None:
+    state, effects = advance(SAMPLE, run(SAMPLE), ordered(order, "+12125550111"))
+    assert (state.transfer_to, state.outcome) == ("+12125550111", Outcome.HANDED_OVER)
+    assert effects[-1] == EndCall(outcome=Outcome.HANDED_OVER)
+
+
+def test_a_supervisor_may_end_the_call_with_a_goodbye() -> None:
+    state, effects = advance(SAMPLE, run(SAMPLE), ordered(Order.HANG_UP))
+    assert state.outcome is Outcome.GOODBYE
+    assert any(isinstance(e, SpeakLine) and e.line_id == "goodbye.opening" for e in effects)
+
+
+def test_an_order_that_makes_no_sense_asks_the_stages_question_again() -> None:
+    state, effects = advance(SAMPLE, run(SAMPLE), ordered(Order.FORCE_STAGE, "no_such_stage"))
+    assert state == run(SAMPLE)
+    assert [type(e) for e in effects] == [SpeakLine]
+
+
+def test_orders_do_not_wake_a_script_that_is_over() -> None:
+    over, _ = advance(SAMPLE, run(SAMPLE), ordered(Order.HANG_UP))
+    assert advance(SAMPLE, over, ordered(Order.FORCE_STAGE, "appointment")) == (over, ())

@@ -17,8 +17,10 @@ from workflows.script.events import (
     CallResumed,
     DtmfPressed,
     MoveProposed,
+    Order,
     ReplyHeard,
     ScriptEvent,
+    SupervisorOrdered,
 )
 from workflows.script.machine import advance, initial_state
 from workflows.script.moves import allowed_moves
@@ -46,6 +48,11 @@ events: st.SearchStrategy[ScriptEvent] = st.one_of(
     st.just(CallerSilent()),
     st.just(CallResumed()),
     st.builds(DtmfPressed, digit=st.sampled_from("0123456789*#")),
+    st.builds(
+        SupervisorOrdered,
+        order=st.sampled_from(Order),
+        target=st.sampled_from([*SAMPLE.stages, "nowhere", "", "+12125550111"]),
+    ),
     st.just(CallEnded()),
 )
 streams = st.lists(events, max_size=40)

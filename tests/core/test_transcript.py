@@ -16,7 +16,7 @@ OPENING = TurnRecord(
     caller_words="",
     heard_words="Hi, this is Joe.",
     move="",
-    interrupted=False,
+    is_over=True,
 )
 REPLY = TurnRecord(
     seq=2,
@@ -26,6 +26,7 @@ REPLY = TurnRecord(
     heard_words="Do you own",
     move="permission_given",
     interrupted=True,
+    is_over=True,
     timings=TurnTimings(first_audio_sent=870),
 )
 
@@ -39,12 +40,14 @@ def test_the_transcript_is_what_both_sides_heard() -> None:
 
 def test_the_details_read_like_the_call() -> None:
     state = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
-    assert current_details(state, [OPENING, REPLY], "in-progress", 2).splitlines() == [
-        "**stage** roof · **carrier** in-progress",
+    assert current_details(
+        state, [OPENING, REPLY], carrier_status="in-progress", gateway_id="g1", ignored=2
+    ).splitlines() == [
+        "**stage** roof · **carrier** in-progress · **gateway** g1",
         "",
         "**slots** is_homeowner = True",
         "",
-        "**refused moves** 0 · **ignored signals** 2",
+        "**refused moves** 0 · **ignored signals** 2 · **taken up again** 0",
         "",
         "**last answer** 870 ms after the caller's last sound",
         "",
@@ -55,13 +58,15 @@ def test_the_details_read_like_the_call() -> None:
 
 
 def test_the_details_of_a_call_that_has_not_begun_or_is_over() -> None:
-    assert current_details(None, [], "", 0) == "loading the script"
+    assert current_details(None, [], carrier_status="") == "loading the script"
     state = run(SAMPLE)
-    assert current_details(state, [], "", 0) == "**stage** permission · **carrier** none yet"
+    assert current_details(state, [], carrier_status="") == "**stage** permission · **carrier** none yet"
     over = replace(state, outcome=Outcome.HUNG_UP)
-    assert "**outcome** hung_up" in current_details(over, [OPENING], "completed", 0)
+    assert "**outcome** hung_up" in current_details(over, [OPENING], carrier_status="completed")
 
 
 def test_a_long_call_shows_its_newest_turns() -> None:
-    details = current_details(run(SAMPLE), [replace(REPLY, seq=n) for n in range(40)], "", 0)
+    details = current_details(
+        run(SAMPLE), [replace(REPLY, seq=n) for n in range(40)], carrier_status=""
+    )
     assert details.count("- caller") == SHOWN_TURNS

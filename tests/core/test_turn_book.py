@@ -10,17 +10,26 @@ from hypothesis import strategies as st
 
 from tests.core.scripts import SAMPLE, TODAY
 from workflows.carrier_view import CarrierView
-from workflows.contracts.payloads import CarrierStatus, CarrierUpdate, TurnCompleted, TurnKind
+from workflows.contracts.payloads import (
+    CarrierStatus,
+    CarrierUpdate,
+    TurnCompleted,
+    TurnHeard,
+    TurnKind,
+)
+from workflows.script.events import Order, SupervisorOrdered
 from workflows.script.machine import initial_state
 from workflows.script.model import Outcome
+from workflows.script.state import digest
 from workflows.turn_book import MOST_EARLY, TurnBook
 
-OPENING = TurnCompleted(
-    epoch=1, seq=1, kind=TurnKind.OPENING, lines_heard=["disclosure.opening"], heard_words="Hi"
-)
+OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING, saying="Hi there")
+OPENING_HEARD = TurnHeard(seq=1, lines_heard=["disclosure.opening"], heard_words="Hi")
 CALL = (
     OPENING,
-    TurnCompleted(epoch=1, seq=2, kind=TurnKind.REPLY, move="permission_given"),
+    TurnCompleted(
+        epoch=1, seq=2, kind=TurnKind.REPLY, move="permission_given", before=OPENING_HEARD
+    ),
     TurnCompleted(epoch=1, seq=3, kind=TurnKind.REPLY, move="owns", slots={"is_homeowner": "yes"}),
     TurnCompleted(epoch=1, seq=4, kind=TurnKind.REPLY, move="no_such_move"),
     TurnCompleted(
@@ -51,7 +60,72 @@ def test_a_turn_is_recorded_with_what_the_script_said_to_it() -> None:
     assert whole.state.stage == "bill"
     assert [bool(record.refusal) for record in whole.turns] == [False, False, False, True, False]
     assert "roof_age_years" in whole.turns[4].rejected_slots
-    assert whole.ignored == 0
+    assert whole.ignored.total() == 0
+    assert whole.turns[3].move == "no_such_move"
+    assert (whole.turns[0].heard_words, whole.turns[0].is_over) == ("Hi", True)
+    assert not whole.turns[4].is_over
+
+
+def test_what_was_proposed_with_a_refused_move_is_on_record() -> None:
+    refused = in_order()
+    refused.take(
+        TurnCompleted(
+            epoch=1, seq=6, kind=TurnKind.REPLY, move="confirmed", slots={"roof_type": "tile"}
+        )
+    )
+    assert (refused.turns[5].stage, refused.turns[5].refused_slots) == (
+        "bill",
+        {"roof_type": "tile"},
+    )
+    assert refused.state.slots["roof_type"] == "metal"
+
+
+def test_what_was_heard_of_the_last_turn_comes_with_the_end_of_the_stream() -> None:
+    ended = book()
+    heard = TurnHeard(seq=1, lines_heard=["disclosure.opening"], heard_words="Hi", interrupted=True)
+    ended.hear(heard)
+    assert ended.turns == []
+    ended.take(OPENING)
+    assert (ended.turns[0].heard_words, ended.turns[0].interrupted) == ("Hi", True)
+    assert ended.state.lines_heard == ["disclosure.opening"]
+    ended.hear(replace(heard, heard_words="something else"))
+    assert ended.turns[0].heard_words == "Hi"
+
+
+def test_a_gateway_that_differs_is_noticed_and_one_that_agrees_is_not() -> None:
+    compared = book()
+    compared.take(replace(OPENING, state_digest=digest(in_order().state)))
+    assert compared.is_out_of_step
+    straight = book()
+    straight.take(OPENING)
+    agreeing = book()
+    agreeing.take(replace(OPENING, state_digest=digest(straight.state)))
+    assert not agreeing.is_out_of_step
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        replace(OPENING, seq=0),
+        replace(OPENING, caller_words="x" * 30_000),
+        replace(OPENING, kind=TurnKind.ORDER),
+        replace(OPENING, kind=TurnKind.DTMF, digit=""),
+        replace(OPENING, before=TurnHeard(seq=1)),
+    ],
+)
+def test_what_cannot_be_a_turn_changes_nothing(nonsense: TurnCompleted) -> None:
+    asked = book()
+    before = asked.state
+    assert asked.take(nonsense) == []
+    assert (asked.state, asked.turns, asked.ignored["senseless"]) == (before, [], 1)
+
+
+def test_an_order_without_a_gateway_moves_the_script_and_fences_the_old_stream() -> None:
+    ordered = in_order()
+    record = ordered.order(SupervisorOrdered(order=Order.FORCE_STAGE, target="appointment"))
+    assert (record.kind, record.stage, record.seq) == (TurnKind.ORDER, "appointment", 6)
+    assert ordered.take(TurnCompleted(epoch=1, seq=6, kind=TurnKind.SILENCE)) == []
+    assert ordered.ignored["stale"] == 1
 
 
 @given(
@@ -65,7 +139,7 @@ def test_no_order_and_no_repetition_changes_the_call(deliveries: list[TurnComple
         shuffled.take(turn)
     assert shuffled.state == straight.state
     assert shuffled.turns == straight.turns
-    assert shuffled.ignored == len(deliveries) - len(CALL)
+    assert shuffled.ignored.total() == len(deliveries) - len(CALL)
 
 
 @given(st.permutations(CALL), st.integers(min_value=2, max_value=9))
@@ -76,7 +150,7 @@ def test_a_stream_that_does_not_own_the_call_moves_nothing(
     for turn in turns:
         assert fenced.take(replace(turn, epoch=epoch)) == []
     assert fenced.turns == []
-    assert fenced.ignored == len(CALL)
+    assert fenced.ignored["stale"] == len(CALL)
 
 
 def test_what_came_early_on_a_lost_stream_is_given_up() -> None:
@@ -84,7 +158,7 @@ def test_what_came_early_on_a_lost_stream_is_given_up() -> None:
     resumed.take(CALL[0])
     resumed.take(CALL[2])
     resumed.new_epoch()
-    assert resumed.ignored == 1
+    assert resumed.ignored["stale"] == 1
     resumed.take(TurnCompleted(epoch=2, seq=2, kind=TurnKind.RESUME))
     assert [record.kind for record in resumed.turns] == [TurnKind.OPENING, TurnKind.RESUME]
     assert resumed.next_seq == 3
@@ -94,7 +168,7 @@ def test_a_flood_of_early_turns_is_bounded_and_does_not_block_the_one_that_is_du
     flooded = book()
     for seq in range(2, MOST_EARLY + 50):
         flooded.take(TurnCompleted(epoch=1, seq=seq, kind=TurnKind.SILENCE))
-    assert flooded.ignored == 48
+    assert flooded.ignored["too early"] == 48
     assert len(flooded.take(OPENING)) == MOST_EARLY + 1
 
 

@@ -17,14 +17,19 @@ from media_gateway.turns.types import (
     FinalWords,
     Floor,
     FlushRecogniser,
+    HandOver,
+    HandOverDue,
     HangUp,
     InterimWords,
     InterruptReply,
     LineLost,
     Ms,
+    ObeyOrder,
+    OrderCame,
     PlayFiller,
     PressKey,
     PromptCaller,
+    RecogniserLost,
     ReplyFailed,
     ReplyPlayed,
     ReplyStarted,
@@ -192,11 +197,70 @@ def test_a_reply_that_failed_falls_back_at_once() -> None:
     assert driver.commands(FallBack) == [(2900, FallBack(reply_id=2))]
 
 
-def test_a_reply_that_never_comes_opens_the_floor_in_the_end() -> None:
+def test_a_reply_that_never_comes_is_given_up_and_the_words_are_answered_anew() -> None:
     driver = _answering().at(2700 + POLICY.fallback_after_ms + POLICY.stuck_ms)
 
     assert driver.commands(InterruptReply) == [(23_700, InterruptReply(reply_id=2))]
-    assert driver.machine.floor is Floor.OPEN
+    assert driver.commands(BeginReply)[-1] == (
+        23_700,
+        BeginReply(reply_id=3, caller_words="yes sure"),
+    )
+
+
+def test_a_caller_who_never_stops_speaking_is_answered_at_the_backstop() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(9000, FinalWords(text="and another thing"))
+    driver.at(1500 + POLICY.longest_turn_ms + 5000)
+
+    assert [ms for ms, _ in driver.commands(BeginReply)] == [1500 + POLICY.longest_turn_ms]
+    assert driver.commands(InterruptReply) == [], "his going on is no reason to take the answer back"
+
+
+def test_words_that_a_lost_recogniser_did_not_finish_count_as_they_stood() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(1900, InterimWords(text="dana at example"))
+    driver.at(2000, RecogniserLost()).at(2300, InterimWords(text="dot com"))
+
+    assert driver.machine.caller_words == "dana at example dot com"
+
+
+def test_words_before_a_key_or_an_order_go_with_it() -> None:
+    driver = _answering("my bill is one eighty").at(2900, DtmfHeard(digit="9"))
+    assert driver.commands(PressKey) == [
+        (2900, PressKey(reply_id=3, digit="9", caller_words="my bill is one eighty"))
+    ]
+
+    driver = _answering("my bill is one eighty").at(2900, OrderCame())
+    assert driver.said[-2:] == [
+        (2900, InterruptReply(reply_id=2)),
+        (2900, ObeyOrder(reply_id=3, caller_words="my bill is one eighty")),
+    ]
+
+
+def test_an_order_does_not_stop_the_last_words_of_a_call() -> None:
+    driver = _answering("bye").at(2900, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(2900, ScriptEnded()).at(3000, OrderCame())
+    assert driver.commands(ObeyOrder) == []
+
+
+def test_a_call_is_given_away_between_turns_and_never_in_the_middle_of_one() -> None:
+    idle = _open().at(1200, HandOverDue())
+    assert idle.commands(HandOver) == [(1200, HandOver())]
+    assert idle.machine.floor is Floor.ENDED
+
+    busy = _open().at(1500, SpeechStarted()).at(1600, HandOverDue())
+    busy.at(2100, SpeechStopped(at=Ms(2000))).at(2600, FinalWords(text="yes sure"))
+    busy.at(2900, ReplyStarted(reply_id=2, interruptible=True))
+    assert busy.commands(HandOver) == []
+    busy.at(5000, ReplyPlayed(reply_id=2))
+    assert busy.commands(HandOver) == [(5000, HandOver())]
+    assert busy.machine.deadline is None
+
+
+def test_a_call_that_ends_anyway_is_not_given_away() -> None:
+    driver = _answering("bye").at(2900, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(2900, ScriptEnded()).at(3000, HandOverDue()).at(5000, ReplyPlayed(reply_id=2))
+    driver.at(6000)
+    assert driver.commands(HandOver) == []
+    assert len(driver.commands(HangUp)) == 1
 
 
 def test_an_agent_that_never_ends_is_cut_off() -> None:
@@ -288,6 +352,8 @@ _events: st.SearchStrategy[Event] = st.one_of(
     st.builds(FinalWords, text=_texts),
     st.just(VendorEndOfTurn()),
     st.builds(DtmfHeard, digit=st.sampled_from("09#")),
+    st.just(RecogniserLost()),
+    st.just(OrderCame()),
     st.builds(ReplyStarted, reply_id=_ids, interruptible=st.booleans()),
     st.builds(ReplyPlayed, reply_id=_ids),
     st.builds(ReplyFailed, reply_id=_ids),
@@ -326,6 +392,6 @@ def test_at_most_one_reply_is_alive_and_ids_only_grow(stream: list[tuple[int, Ev
     opened = [
         command.reply_id
         for _, command in driver.said
-        if isinstance(command, BeginReply | PromptCaller | PressKey)
+        if isinstance(command, BeginReply | PromptCaller | PressKey | ObeyOrder)
     ]
     assert opened == sorted(set(opened))

@@ -41,6 +41,7 @@ def test_documented_messages_are_read() -> None:
     }
     media = {
         "event": "media",
+        "streamSid": "MZ1",
         "media": {"track": "inbound", "chunk": "1", "timestamp": "5", "payload": "//8="},
     }
 
@@ -51,12 +52,15 @@ def test_documented_messages_are_read() -> None:
         custom_parameters={"call_id": "c1"},
     )
     assert parse_inbound(json.dumps(media)) == MediaFrame(
-        mulaw=b"\xff\xff", timestamp_ms=5, chunk=1
+        mulaw=b"\xff\xff", timestamp_ms=5, chunk=1, stream_sid="MZ1"
     )
     dtmf = '{"event":"dtmf","dtmf":{"track":"inbound_track","digit":"9"}}'
-    assert parse_inbound(dtmf) == Dtmf(digit="9")
-    assert parse_inbound('{"event":"mark","mark":{"name":"m"}}') == MarkEchoed(name="m")
-    assert parse_inbound('{"event":"stop","stop":{}}') == Stop()
+    assert parse_inbound(dtmf) == Dtmf(digit="9", stream_sid="")
+    assert parse_inbound('{"event":"mark","mark":{"name":"m"}}') == MarkEchoed(
+        name="m", stream_sid=""
+    )
+    stop = '{"event":"stop","streamSid":"MZ1","stop":{}}'
+    assert parse_inbound(stop) == Stop(stream_sid="MZ1")
 
 
 _json = st.recursive(

@@ -99,6 +99,9 @@ class Line:
     messages: list[dict[str, Any]] = field(default_factory=list)
     heard: bytearray = field(default_factory=bytearray)
     speaking_ms: int = 0
+    quiet_frames: int = 0
+    agent_spoke: bool = False
+    """Since the caller last began to speak."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     echoes: bool = True
 
@@ -121,11 +124,23 @@ class Line:
     def speak(self, ms: int) -> None:
         """The caller makes sound for this long from now on."""
         self.speaking_ms = ms
+        self.agent_spoke = False
 
     async def until(self, condition: Callable[[], bool], within_s: float = 15.0) -> None:
         async with asyncio.timeout(within_s):
             while not condition():
                 await asyncio.sleep(0.01)
+
+    async def agent_done(self, *, quiet_ms: int = 200) -> None:
+        """Until the agent has answered what the caller said last, and is quiet."""
+        await self.until(
+            lambda: (
+                self.agent_spoke
+                and self.speaking_ms <= 0
+                and not self.buffer.waiting_bytes
+                and 20 * self.quiet_frames >= quiet_ms
+            )
+        )
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["event"] == kind]
@@ -183,6 +198,9 @@ class Line:
                 await self.send({"event": "media", "streamSid": "MZ1", "media": media})
                 frame, marks = self.buffer.play()
                 self.heard += frame
+                is_quiet = frame.count(0xFF) == len(frame)
+                self.quiet_frames = self.quiet_frames + 1 if is_quiet else 0
+                self.agent_spoke |= not is_quiet and self.speaking_ms <= 0
                 await self._echo(marks)
                 due_s += 0.02
                 await asyncio.sleep(max(0.0, due_s - loop.time()))

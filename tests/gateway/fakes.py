@@ -20,9 +20,11 @@ from workflows.contracts.payloads import (
     MediaLost,
     NextStep,
     TurnCompleted,
+    TurnRecord,
 )
 from workflows.script.machine import initial_state
 from workflows.script.parse import parse_script
+from workflows.turn_book import TurnBook
 
 SCRIPT_YAML = Path("sales_scripts/solar_consult.yaml").read_text(encoding="utf-8")
 TODAY = "2026-11-23"
@@ -30,12 +32,19 @@ LOUD = 0x10
 """A mu-law byte that the fake detector takes for speech; 0xFF is silence."""
 
 
+SCRIPT = parse_script(SCRIPT_YAML, name="script")
+
+
 class FakeLink:
-    """A workflow that attaches anything once, and remembers what it was told."""
+    """A workflow that attaches anything once and keeps the real book of what it was told."""
 
     def __init__(self) -> None:
         self.attached: list[AttachRequest] = []
-        self.turns: list[TurnCompleted] = []
+        self.told: list[TurnCompleted] = []
+        self.book = TurnBook(SCRIPT, initial_state(SCRIPT), TODAY)
+        self.differed = False
+        """Once, the gateway's state after a turn was not the book's."""
+        self.attach_takes_s = 0.0
         self.lost: list[MediaLost] = []
         self.statuses: list[CarrierUpdate] = []
         self.verdicts: list[AnsweredBy] = []
@@ -47,16 +56,22 @@ class FakeLink:
         if any(request.nonce == earlier.nonce for earlier in self.attached):
             raise AttachRefused("this stream token was used before")
         self.attached.append(request)
-        script = parse_script(SCRIPT_YAML, name="script")
+        await asyncio.sleep(self.attach_takes_s)
+        self.book.new_epoch()
         return Attached(
-            epoch=len(self.attached),
-            next_seq=len(self.turns) + 1,
+            epoch=self.book.epoch,
+            next_seq=self.book.next_seq,
             script_yaml=SCRIPT_YAML,
-            state=initial_state(script),
+            state=self.book.state,
             today=TODAY,
             facts={},
-            resumed=False,
+            resumed=bool(self.book.turns),
         )
+
+    @property
+    def turns(self) -> list[TurnRecord]:
+        """As a workflow would have them."""
+        return self.book.turns
 
     async def start_inbound(self, call: CallInput) -> None:
         self.inbound.append(call)
@@ -65,7 +80,9 @@ class FakeLink:
         return self.after
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
-        self.turns.append(turn)
+        self.told.append(turn)
+        self.book.take(turn)
+        self.differed |= self.book.is_out_of_step
         self._tell()
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
@@ -76,6 +93,8 @@ class FakeLink:
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         self.lost.append(lost)
+        if lost.heard is not None and lost.epoch == self.book.epoch:
+            self.book.hear(lost.heard)
         self._tell()
 
     async def flush(self, call_id: str, *, within_s: float) -> bool:
@@ -92,7 +111,8 @@ class FakeLink:
         task = asyncio.ensure_future(notify())
         task.add_done_callback(lambda _: None)
 
-    async def until_turns(self, count: int) -> list[TurnCompleted]:
+    async def until_turns(self, count: int) -> list[TurnRecord]:
+        """Until so many turns have begun to be heard."""
         async with asyncio.timeout(15), self.changed:
             await self.changed.wait_for(lambda: len(self.turns) >= count)
         return self.turns
@@ -108,8 +128,16 @@ class FakeRecognition:
 
     def __init__(self, words: list[str]) -> None:
         self._words = words
-        self._queue: asyncio.Queue[Transcript | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Transcript | VendorUnavailable | None] = asyncio.Queue()
         self.heard = bytearray()
+
+    def interim(self, text: str) -> None:
+        """Words that are not finished."""
+        self._queue.put_nowait(Transcript(text=text, is_final=False))
+
+    def break_off(self) -> None:
+        """The stream is gone."""
+        self._queue.put_nowait(VendorUnavailable("fake", "broke off"))
 
     def send(self, mulaw: bytes) -> None:
         self.heard += mulaw
@@ -120,6 +148,8 @@ class FakeRecognition:
 
     async def __aiter__(self) -> AsyncIterator[Transcript]:
         while (transcript := await self._queue.get()) is not None:
+            if isinstance(transcript, VendorUnavailable):
+                raise transcript
             yield transcript
 
     async def close(self) -> None:
@@ -147,12 +177,18 @@ class FakeSpeech:
 
     def __init__(self, voice: FakeVoice) -> None:
         self._voice = voice
-        self._queue: asyncio.Queue[SpokenAudio | SegmentDone | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[SpokenAudio | SegmentDone | VendorUnavailable | None] = (
+            asyncio.Queue()
+        )
 
     async def say(self, segment: int, text: str) -> None:
         if self._voice.refusals:
             self._voice.refusals -= 1
             raise VendorUnavailable("fake", "refused")
+        if self._voice.breaks:
+            self._voice.breaks -= 1
+            self._queue.put_nowait(VendorUnavailable("fake", "broke off"))
+            return
         self._voice.said.append(text)
         mulaw = bytes([LOUD]) * 160 * self._voice.slowness * len(text.split())
         self._queue.put_nowait(SpokenAudio(segment=segment, mulaw=mulaw))
@@ -167,11 +203,15 @@ class FakeSpeech:
 
     async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
         while (item := await self._queue.get()) is not None:
+            if isinstance(item, VendorUnavailable):
+                raise item
             yield item
 
 
 class FakeVoice:
     def __init__(self) -> None:
+        self.breaks = 0
+        """So many sentences are taken and never spoken: the stream breaks off."""
         self.said: list[str] = []
         self.cancelled = 0
         self.refusals = 0

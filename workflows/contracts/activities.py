@@ -11,6 +11,9 @@ LOOK_UP_CALLEE = "look_up_callee"
 PLACE_CALL = "place_call"
 FIND_CALL = "find_call"
 END_CALL = "end_call"
+CONNECT_PERSON = "connect_person"
+CARRY_OUT_DIRECTIVE = "carry_out_directive"
+"""Runs in the gateway that carries the call's audio, on its own task queue."""
 READ_CALL = "read_call"
 WRITE_OUTCOME = "write_outcome"
 RECORD_DO_NOT_CALL = "record_do_not_call"
@@ -23,6 +26,8 @@ CALL_NOT_PLACED = "CallNotPlaced"
 """The carrier said no, or the number may not be called: certainly no call was placed."""
 CALL_UNKNOWN = "CallUnknown"
 """The carrier's answer was lost: a call may or may not have been placed."""
+CALL_IS_OVER = "CallIsOver"
+"""The carrier has no such live call any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,15 @@ class EndCarrierCall:
     """Make sure that a call is over."""
 
     call_sid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectPerson:
+    """Take a live call from whatever it does and connect the caller to this number."""
+
+    call_sid: str
+    number: str
+    """E.164."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from workflows.script.events import Order
 from workflows.script.model import Outcome, SlotValue
 from workflows.script.state import ScriptState
 
@@ -22,6 +23,11 @@ DIAL_TASK_QUEUE = "twilio-dial"
 def call_workflow_id(call_id: str) -> str:
     """The workflow id of a call: `call/<call_id>`."""
     return f"call/{call_id}"
+
+
+def gateway_task_queue(gateway_id: str) -> str:
+    """Where one gateway takes directives: whatever waits there for long is for a gateway that is gone."""
+    return f"gateway-{gateway_id}"
 
 
 class Direction(StrEnum):
@@ -51,10 +57,14 @@ class CallInput:
     """IANA zone of the callee; appointments are read in it."""
     lead_id: str = ""
     campaign_id: str = ""
+    attempt: int = 1
+    """Which call to this lead it is, from 1."""
     ring_timeout_s: int = 30
     longest_call_s: int = 900
     silence_timeout_s: int = 120
     """No turn, status or attach for this long on a live call: it is ended."""
+    most_resumes: int = 3
+    """How often a lost media stream is taken up again; then the caller hears an apology."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,8 @@ class TurnKind(StrEnum):
     REPLY = "reply"
     SILENCE = "silence"
     DTMF = "dtmf"
+    ORDER = "order"
+    """A supervisor said what comes next."""
     HANG_UP = "hang_up"
     """The caller hung up while speaking or while the agent was about to: words without a reply."""
 
@@ -127,26 +139,49 @@ class TurnTimings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TurnHeard:
+    """What the caller heard of a turn that is over. Rides on the stream's next message: it costs no event of its own."""
+
+    seq: int
+    heard_words: str = ""
+    lines_heard: list[str] = field(default_factory=list)
+    """Ids of the authored lines that were heard to their last word."""
+    interrupted: bool = False
+    reply_words: str = ""
+    """All that was handed to the voice."""
+    refusal: str = ""
+    """What went wrong after the first words were out; empty when nothing did."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TurnCompleted:
-    """Signal `turn_completed`: one agent turn with the caller's words before it, after it was played or cut."""
+    """Signal `turn_completed`: the caller's turn is over and its answer has begun to be heard.
+
+    Told when the answer's first audio goes out, so that a gateway which dies while the agent speaks has lost nothing.
+    """
 
     epoch: int
     seq: int
     """From 1 over the whole call, without gaps."""
     kind: TurnKind
+    before: TurnHeard | None = None
+    """What was heard of the turn before this one; None for a stream's first turn."""
     caller_words: str = ""
     move: str = ""
     """The move proposed; empty when the model gave none in time, or none was asked."""
     slots: dict[str, str] = field(default_factory=dict)
     """Slot name to the model's raw text."""
     digit: str = ""
+    order: Order | None = None
+    """For kind ORDER: what was ordered."""
+    order_target: str = ""
+    """For kind ORDER: the stage, or the number to connect to."""
     stage: str = ""
-    """The stage after the turn, as the gateway sees it; the workflow compares."""
-    reply_words: str = ""
-    """What was handed to the voice."""
-    heard_words: str = ""
-    lines_heard: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    """The stage after the turn, as the gateway sees it."""
+    state_digest: str = ""
+    """Of the gateway's state after the turn: the workflow compares, and corrects a gateway that differs."""
+    saying: str = ""
+    """What the answer begins with: all that is known of it now."""
     refusal: str = ""
     """Why the model's answer was not used: `timeout`, `http`, `malformed`, `move`, `guard`; empty when it was."""
     passages: list[str] = field(default_factory=list)
@@ -214,6 +249,54 @@ class MediaLost:
     stream_sid: str
     clean: bool
     """A `stop` came before the close, or we closed it ourselves."""
+    heard: TurnHeard | None = None
+    """What was heard of the stream's last turn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperviseRequest:
+    """Update `supervise`: a person takes the call in hand."""
+
+    order: Order
+    stage: str = ""
+    """For FORCE_STAGE."""
+    number: str = ""
+    """E.164. For TAKE_OVER the supervisor's own; for TRANSFER empty means the script's people."""
+    by: str = ""
+    """Who ordered it: a user id, never a name of the caller's side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperviseAnswer:
+    """How an order was carried out."""
+
+    by: str
+    """`gateway`: the agent says it now; `carrier`: done through the carrier, no gateway was there;
+    `next stream`: whoever carries the audio next begins there; `nobody`: the call was over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directive:
+    """From the workflow to the gateway that carries the audio: obey an order, or take the right state."""
+
+    call_id: str
+    epoch: int
+    """Of the stream that is meant; another one refuses."""
+    order: Order | None = None
+    target: str = ""
+    """The order's stage or number."""
+    state: ScriptState | None = None
+    """Without an order: what the script's state really is ..."""
+    after_seq: int = 0
+    """... after this turn. A gateway that is further on waits for the next correction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectiveDone:
+    """A gateway's answer to a directive."""
+
+    accepted: bool
+    reason: str = ""
 
 
 class NextStep(StrEnum):
@@ -230,6 +313,8 @@ class StreamEnded:
     """Update `stream_ended`: the carrier asks what to do after `<Connect>`."""
 
     call_sid: str
+    nonce: str = ""
+    """Of the stream's token: the same question twice gets the same answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,10 +337,16 @@ class TurnRecord:
     stage: str
     """The stage after the turn."""
     caller_words: str
-    heard_words: str
     move: str
-    interrupted: bool
+    saying: str = ""
+    """What the agent began to say; how much of it was heard is known once `is_over`."""
+    heard_words: str = ""
+    interrupted: bool = False
+    is_over: bool = False
+    """The gateway told what was heard. Never, for a turn in which its gateway died."""
     refusal: str = ""
+    refused_slots: dict[str, str] = field(default_factory=dict)
+    """With a refused move: the raw values that came with it."""
     rejected_slots: dict[str, str] = field(default_factory=dict)
     objection: str = ""
     passages: list[str] = field(default_factory=list)
@@ -276,9 +367,15 @@ class CallSnapshot:
     state: ScriptState
     turns: list[TurnRecord]
     ignored_signals: int
-    """Stale or repeated messages."""
+    """Stale, repeated or senseless messages."""
+    ignored: dict[str, int] = field(default_factory=dict)
+    """The same by reason."""
     appointment_at: str = ""
     is_over: bool = False
+    resumes: int = 0
+    needs_review: bool = False
+    gateway_id: str = ""
+    """Who carries the audio, or did last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,5 +406,7 @@ class CallResult:
     post_call: PostCall | None = None
     duration_s: int | None = None
     failure: str = ""
-    """Why no call was placed; empty when one was."""
+    """Why no call was placed, or why it was broken off; empty when all went its way."""
     script_hash: str = ""
+    resumes: int = 0
+    needs_review: bool = False

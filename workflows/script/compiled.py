@@ -45,10 +45,18 @@ def call_back_slot() -> Slot:
     )
 
 
+def connecting_line() -> Line:
+    """Before the caller is connected to a person."""
+    return Line(
+        line_id=f"{HANDED_OVER}.opening",
+        text="Of course, I will connect you with a colleague now.",
+    )
+
+
 def final_stages(company: str, transfer_to: str | None) -> dict[str, Stage]:
     """The compiled-in ways to end a call."""
     handed_over = (
-        "Of course, I will connect you with a colleague now."
+        connecting_line().text
         if transfer_to
         else "I understand. A colleague will call you back as soon as possible. Goodbye."
     )

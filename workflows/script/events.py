@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +53,37 @@ class DtmfPressed:
     digit: str
 
 
+class Order(StrEnum):
+    """What a supervisor may order."""
+
+    FORCE_STAGE = "force_stage"
+    TRANSFER = "transfer"
+    TAKE_OVER = "take_over"
+    """A transfer to the supervisor's own telephone."""
+    HANG_UP = "hang_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOrdered:
+    """A person takes the call in hand. Obeyed whatever the stage's moves and guards say."""
+
+    order: Order
+    target: str = ""
+    """FORCE_STAGE: a stage's name. TRANSFER, TAKE_OVER: an E.164 number; empty: the script's own people."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded:
     """The line is gone, whoever hung up."""
 
 
 ScriptEvent = (
-    CallAnswered | CallResumed | MoveProposed | ReplyHeard | CallerSilent | DtmfPressed | CallEnded
+    CallAnswered
+    | CallResumed
+    | MoveProposed
+    | ReplyHeard
+    | CallerSilent
+    | DtmfPressed
+    | SupervisorOrdered
+    | CallEnded
 )

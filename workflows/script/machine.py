@@ -14,8 +14,10 @@ from workflows.script.compiled import (
     CONTINUE,
     DISCLOSURE_LINE,
     GOODBYE,
+    HANDED_OVER,
     OPT_OUT_DIGIT,
     OPTED_OUT,
+    connecting_line,
     disclosure,
 )
 from workflows.script.effects import (
@@ -40,8 +42,10 @@ from workflows.script.events import (
     CallResumed,
     DtmfPressed,
     MoveProposed,
+    Order,
     ReplyHeard,
     ScriptEvent,
+    SupervisorOrdered,
 )
 from workflows.script.lines import known_facts, spoken_line
 from workflows.script.model import Line, Move, Outcome, Script, Slot, SlotValue, Words
@@ -84,8 +88,15 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
             if event.digit == OPT_OUT_DIGIT:
                 return _enter(script, state, OPTED_OUT)
             return state, (_question(script, state),)
+        case SupervisorOrdered():
+            return _ordered(script, state, event)
         case _:
             assert_never(event)
+
+
+def means_something(digit: str) -> bool:
+    """Whether a script has a use for this key. Others are not heard: a slip of the finger is no turn."""
+    return digit == OPT_OUT_DIGIT
 
 
 def next_question(script: Script, state: ScriptState) -> str:
@@ -215,6 +226,39 @@ def _enter(
     state = replace(state, **changes)  # type: ignore[arg-type]
     opening = _speak(script, state, stage.opening)
     return state, (*before, EnterStage(stage=target), *lasting, *spoken, opening, *ending)
+
+
+def _ordered(script: Script, state: ScriptState, event: SupervisorOrdered) -> Step:
+    """An order that makes no sense here leaves the call where it is: its question again."""
+    match event.order:
+        case Order.FORCE_STAGE if event.target in script.stages:
+            state, effects = _enter(script, state, event.target)
+            if DISCLOSURE_LINE in state.lines_heard or state.outcome is not None:
+                return state, effects
+            return state, (
+                _speak(script, state, disclosure(script.agent_name, script.company)),
+                *effects,
+            )
+        case Order.TRANSFER | Order.TAKE_OVER if event.target or script.transfer_to:
+            return _connected(script, state, event.target or script.transfer_to or "")
+        case Order.HANG_UP:
+            return _enter(script, state, GOODBYE)
+        case _:
+            return state, (_question(script, state),)
+
+
+def _connected(script: Script, state: ScriptState, number: str) -> Step:
+    """The compiled-in hand-over, to a number that the script need not know."""
+    state = replace(
+        state, stage=HANDED_OVER, transfer_to=number, outcome=Outcome.HANDED_OVER
+    )
+    opening = _speak(script, state, connecting_line())
+    return state, (
+        EnterStage(stage=HANDED_OVER),
+        Transfer(to=number),
+        opening,
+        EndCall(outcome=Outcome.HANDED_OVER),
+    )
 
 
 def _silent(script: Script, state: ScriptState) -> Step:

@@ -96,6 +96,8 @@ class Outcome(StrEnum):
     HANDED_OVER = "handed_over"
     GOODBYE = "goodbye"
     HUNG_UP = "hung_up"
+    CUT_OFF = "cut_off"
+    """We lost the line, not the caller: to be called again."""
     SILENT = "silent"
     NO_ANSWER = "no_answer"
     BUSY = "busy"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
 
 from workflows.script.model import Outcome, SlotValue
 
@@ -31,3 +33,9 @@ class ScriptState:
     """Set once the script is over."""
     transfer_to: str = ""
     call_back_when: str = ""
+
+
+def digest(state: ScriptState) -> str:
+    """16 hex digits that are equal for equal states, in the gateway and in the workflow."""
+    text = json.dumps(asdict(state), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

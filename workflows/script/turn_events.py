@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from workflows.contracts.payloads import TurnCompleted, TurnKind
+from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind
 from workflows.script.events import (
     CallAnswered,
     CallerSilent,
@@ -13,31 +13,37 @@ from workflows.script.events import (
     MoveProposed,
     ReplyHeard,
     ScriptEvent,
+    SupervisorOrdered,
 )
 
 
-def events_of_turn(turn: TurnCompleted, today: str) -> tuple[ScriptEvent, ...]:
-    """In the order in which the gateway ran them; none for words that the line's end left unanswered."""
-    heard = ReplyHeard(
-        heard_words=turn.heard_words,
-        lines_heard=tuple(turn.lines_heard),
-        interrupted=turn.interrupted,
+def heard_event(heard: TurnHeard) -> ReplyHeard:
+    """What the script learns from the end of a turn."""
+    return ReplyHeard(
+        heard_words=heard.heard_words,
+        lines_heard=tuple(heard.lines_heard),
+        interrupted=heard.interrupted,
     )
+
+
+def event_of_turn(turn: TurnCompleted, today: str) -> ScriptEvent | None:
+    """What opened the turn; None for words that the line's end left unanswered."""
     match turn.kind:
         case TurnKind.OPENING:
-            return CallAnswered(today=today), heard
+            return CallAnswered(today=today)
         case TurnKind.RESUME:
-            return CallResumed(), heard
+            return CallResumed()
         case TurnKind.REPLY:
-            proposed = MoveProposed(
-                caller_words=turn.caller_words, move=turn.move, slots=turn.slots
-            )
-            return proposed, heard
+            return MoveProposed(caller_words=turn.caller_words, move=turn.move, slots=turn.slots)
         case TurnKind.SILENCE:
-            return CallerSilent(), heard
+            return CallerSilent()
         case TurnKind.DTMF:
-            return DtmfPressed(digit=turn.digit), heard
+            return DtmfPressed(digit=turn.digit)
+        case TurnKind.ORDER:
+            if turn.order is None:
+                return None
+            return SupervisorOrdered(order=turn.order, target=turn.order_target)
         case TurnKind.HANG_UP:
-            return ()
+            return None
         case _:
             assert_never(turn.kind)

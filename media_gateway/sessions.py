@@ -1,0 +1,91 @@
+"""The calls that this gateway carries: which there are, what they are told, and how they are given away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from workflows.contracts.payloads import Directive, DirectiveDone
+
+log = structlog.get_logger(__name__)
+
+CUT_WITHIN_S = 3.0
+"""For calls that are broken off to tell of their last turn."""
+
+
+class LiveCall(Protocol):
+    """What is asked of a call's session here."""
+
+    @property
+    def call_id(self) -> str:
+        """Our id of the call."""
+
+    def direct(self, directive: Directive) -> DirectiveDone:
+        """Carry out what the workflow wants."""
+
+    def hand_over(self) -> None:
+        """Give the call away at the next turn's boundary."""
+
+    def break_off(self) -> None:
+        """Give the call away now."""
+
+
+class Sessions:
+    """Every live session of this process."""
+
+    def __init__(self) -> None:
+        self._by_call: dict[str, LiveCall] = {}
+        self._changed = asyncio.Event()
+        self.is_draining = False
+        """No new calls are taken."""
+
+    def __len__(self) -> int:
+        return len(self._by_call)
+
+    def add(self, session: LiveCall) -> None:
+        """A stream was attached. A newer stream of the same call takes the older one's place."""
+        self._by_call[session.call_id] = session
+        if self.is_draining:
+            session.hand_over()
+
+    def remove(self, session: LiveCall) -> None:
+        """Its stream is over."""
+        if self._by_call.get(session.call_id) is session:
+            del self._by_call[session.call_id]
+        self._changed.set()
+
+    def direct(self, directive: Directive) -> DirectiveDone:
+        """Hand a directive to its call."""
+        session = self._by_call.get(directive.call_id)
+        if session is None:
+            return DirectiveDone(accepted=False, reason="this gateway does not carry the call")
+        return session.direct(directive)
+
+    async def drain(self, *, within_s: float) -> int:
+        """Take no new calls, give away those that there are, each between two of its turns.
+
+        Returns how many had to be broken off in the middle because `within_s` was over.
+        """
+        self.is_draining = True
+        for session in list(self._by_call.values()):
+            session.hand_over()
+        if await self._empty(within_s):
+            return 0
+        left = list(self._by_call.values())
+        log.warning("calls_broken_off", calls=len(left), after_s=within_s)
+        for session in left:
+            session.break_off()
+        await self._empty(CUT_WITHIN_S)
+        return len(left)
+
+    async def _empty(self, within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                while self._by_call:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
