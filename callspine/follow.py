@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,13 +16,21 @@ from workflows.contracts.payloads import CallResult, CallSnapshot, TurnRecord
 EVERY_S = 0.4
 
 
+@dataclass
+class Printed:
+    """How much of a call is on the terminal."""
+
+    status: str = ""
+    begun: int = 0
+    over: int = 0
+
+
 async def follow(
     handle: WorkflowHandle[CallWorkflow, CallResult], console: Console, *, longest_s: float
 ) -> CallResult:
-    """Print each turn once it is recorded; return the workflow's result. Raises TimeoutError."""
+    """Print each turn as its answer begins to be heard; return the workflow's result. Raises TimeoutError."""
     result = asyncio.ensure_future(handle.result())
-    printed = 0
-    status = ""
+    printed = Printed()
     try:
         async with asyncio.timeout(longest_s):
             while not result.done():
@@ -30,36 +39,51 @@ async def follow(
                 except (RPCError, WorkflowQueryFailedError):
                     snapshot = None  # no worker has the call yet
                 if snapshot is not None:
-                    status = _print_status(snapshot, status, console)
-                    printed = _print_turns(snapshot.turns, printed, console)
+                    _print_status(snapshot, printed, console)
+                    print_turns(snapshot.turns, printed, console)
                 await asyncio.wait({result}, timeout=EVERY_S)
             call = result.result()
     finally:
         result.cancel()
-    _print_turns(call.turns, printed, console)
+    print_turns(call.turns, printed, console)
     return call
 
 
-def _print_status(snapshot: CallSnapshot, before: str, console: Console) -> str:
-    if snapshot.carrier_status and snapshot.carrier_status != before:
+def _print_status(snapshot: CallSnapshot, printed: Printed, console: Console) -> None:
+    if snapshot.carrier_status and snapshot.carrier_status != printed.status:
         console.print(f"[dim]carrier: {snapshot.carrier_status}[/]", highlight=False)
-    return snapshot.carrier_status
+        printed.status = snapshot.carrier_status
 
 
-def _print_turns(turns: list[TurnRecord], printed: int, console: Console) -> int:
-    for turn in turns[printed:]:
-        if turn.caller_words:
-            console.print("[bold cyan]caller[/]", escape(turn.caller_words), highlight=False)
-        notes = [turn.stage]
-        if turn.move:
-            notes.append(turn.move)
-        if turn.interrupted:
-            notes.append("interrupted")
-        if turn.refusal:
-            notes.append(f"refused: {turn.refusal}")
-        gap = turn.timings.first_audio_sent
-        if turn.caller_words and gap is not None:
-            notes.append(f"{gap} ms")
-        console.print("[bold green]agent [/]", escape(turn.heard_words), highlight=False)
-        console.print(f"       [dim]{escape(' · '.join(notes))}[/]", highlight=False)
-    return len(turns)
+def print_turns(turns: list[TurnRecord], printed: Printed, console: Console) -> None:
+    """A turn when its answer begins; once it is over, what was really heard where that is something else."""
+    for turn in turns[printed.over :]:
+        if turn.seq > printed.begun:
+            _print_begun(turn, console)
+            printed.begun = turn.seq
+        if turn.is_over:
+            _print_over(turn, console)
+            printed.over = turn.seq
+
+
+def _print_begun(turn: TurnRecord, console: Console) -> None:
+    if turn.caller_words:
+        console.print("[bold cyan]caller[/]", escape(turn.caller_words), highlight=False)
+    if not turn.saying:
+        return
+    notes = [turn.stage]
+    if turn.move:
+        notes.append(turn.move)
+    if turn.refusal:
+        notes.append(f"refused: {turn.refusal}")
+    gap = turn.timings.first_audio_sent
+    if turn.caller_words and gap is not None:
+        notes.append(f"{gap} ms")
+    console.print("[bold green]agent [/]", escape(turn.saying), highlight=False)
+    console.print(f"       [dim]{escape(' · '.join(notes))}[/]", highlight=False)
+
+
+def _print_over(turn: TurnRecord, console: Console) -> None:
+    if turn.heard_words != turn.saying and turn.saying:
+        what = "interrupted, heard" if turn.interrupted else "heard"
+        console.print(f"       [dim]{what}: {escape(turn.heard_words)}[/]", highlight=False)

@@ -14,14 +14,17 @@ import structlog
 import uvicorn
 
 from callspine.connect import connect
+from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.settings import Settings, base_url, require_for_gateway
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
+from media_gateway.directives import directive_worker
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
+from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
@@ -44,15 +47,20 @@ async def serve(settings: Settings) -> None:
     """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
-    await serve_with(settings, TemporalLink(await connect(settings)))
+    client = await connect(settings)
+    sessions = Sessions()
+    async with directive_worker(client, settings.gateway_id, sessions):
+        await serve_with(settings, TemporalLink(client), sessions)
 
 
-async def serve_with(settings: Settings, link: WorkflowLink) -> None:
+async def serve_with(
+    settings: Settings, link: WorkflowLink, sessions: Sessions | None = None
+) -> None:
     """Run a gateway on this link to the workflows."""
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        parts = await compose(settings, http, link)
+        parts = await compose(settings, http, link, sessions or Sessions())
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -63,10 +71,12 @@ async def serve_with(settings: Settings, link: WorkflowLink) -> None:
             log_level="warning",
             timeout_graceful_shutdown=5,
         )
-        await uvicorn.Server(config).serve()
+        await DrainingServer(config, parts.sessions, within_s=settings.drain_within_s).serve()
 
 
-async def compose(settings: Settings, http: httpx.AsyncClient, link: WorkflowLink) -> GatewayParts:
+async def compose(
+    settings: Settings, http: httpx.AsyncClient, link: WorkflowLink, sessions: Sessions
+) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
     dialogue = BamlDialogue(
@@ -103,6 +113,7 @@ async def compose(settings: Settings, http: httpx.AsyncClient, link: WorkflowLin
             fallback_after_ms=settings.fallback_after_ms,
             silence_ms=settings.silence_ms,
         ),
+        sessions=sessions,
     )
 
 

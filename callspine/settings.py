@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     gateway_id: str = "gateway-1"
     stream_token_secret: SecretStr = SecretStr("")
     """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
+    drain_within_s: float = Field(default=25.0, ge=0, le=600)
+    """Told to stop, a gateway gives each call away between two turns; what is left after this is cut."""
     longest_message_bytes: int = 65_536
     """A media stream message above this is dropped."""
 

@@ -110,7 +110,12 @@ def workers(
         Worker(
             client,
             task_queue=DIAL_TASK_QUEUE,
-            activities=[dialling.place_call, dialling.find_call, dialling.end_call],
+            activities=[
+                dialling.place_call,
+                dialling.find_call,
+                dialling.end_call,
+                dialling.connect_person,
+            ],
             activity_executor=threads,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,
         ),

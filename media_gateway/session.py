@@ -344,7 +344,9 @@ class CallSession:
                 turn.digit = command.digit
                 self._decide_alone(turn, DtmfPressed(digit=command.digit))
             case ObeyOrder():
-                self._obey_order(self._new_turn(command.reply_id, TurnKind.ORDER, command.caller_words))
+                self._obey_order(
+                    self._new_turn(command.reply_id, TurnKind.ORDER, command.caller_words)
+                )
             case HandOver():
                 log.info("call_handed_over")
                 self._over.set()
@@ -385,9 +387,7 @@ class CallSession:
         if directive is None or directive.order is None:
             raise AssertionError("an order was obeyed that nobody gave")
         turn.order, turn.order_target = directive.order, directive.target
-        self._decide_alone(
-            turn, SupervisorOrdered(order=directive.order, target=directive.target)
-        )
+        self._decide_alone(turn, SupervisorOrdered(order=directive.order, target=directive.target))
 
     def _decide_alone(self, turn: AgentTurn, event: ScriptEvent) -> None:
         """A turn that needs no model: the script's own lines."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -114,6 +116,13 @@ class CallWorkflow:
             directing.cancel()
             if not self._wants_no_calls:
                 opting_out.cancel()
+        result = await self._uncancelled(self._wrap_up(opting_out))
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+        return result
+
+    async def _wrap_up(self, opting_out: asyncio.Task[None]) -> CallResult:
+        """What has to be true once the call is over, however it came to be."""
         if self._is_cancelled and not self._carrier.is_over:
             # Whoever cancels the workflow means the call: nobody is left on a line that nothing watches.
             self._failure = "the workflow was cancelled"
@@ -123,13 +132,21 @@ class CallWorkflow:
         if post_call is not None and post_call.outcome == Outcome.OPTED_OUT.value:
             await self._opt_out_after_all()
         result = self._result(post_call)
-        await activity_calls.write_outcome(call, result)
+        await activity_calls.write_outcome(self._call, result)
         if self._wants_no_calls:
             await opting_out
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._is_cancelled:
-            raise asyncio.CancelledError
         return result
+
+    async def _uncancelled(self, work: Coroutine[Any, Any, CallResult]) -> CallResult:
+        """Let it finish, whenever the cancellation comes."""
+        task = asyncio.create_task(work)
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                continue
+        return task.result()
 
     @property
     def _is_cancelled(self) -> bool:

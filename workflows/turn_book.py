@@ -102,7 +102,8 @@ class TurnBook:
     def new_epoch(self) -> None:
         """Another stream has the media. What came early from the one before will never be complete."""
         self.epoch += 1
-        self.ignored["stale"] += len(self._early)
+        if self._early:
+            self.ignored["stale"] += len(self._early)
         self._early.clear()
         self._heard_early.clear()
         self.is_out_of_step = False

@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from callspine.follow import _print_turns
+from callspine.follow import Printed, print_turns
 from callspine.settings import load_settings
 from callspine.system import STAND_INS, stand_in_environment
 from tests.core.scripts import SMALL
@@ -170,15 +171,19 @@ def test_a_callers_words_are_no_markup() -> None:
         kind=TurnKind.REPLY,
         stage="roof",
         caller_words="it is [/bold] metal",
-        heard_words="[red]Good.",
+        saying="[red]Good.",
         move="roof_known",
-        interrupted=False,
     )
     console = Console(file=io.StringIO(), width=200)
-    assert _print_turns([turn], 0, console) == 1
+    printed = Printed()
+    print_turns([turn], printed, console)
+    print_turns([turn], printed, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "it is [/bold] metal" in text
-    assert "[red]Good." in text
+    assert text.count("it is [/bold] metal") == 1
+    assert text.count("[red]Good.") == 1
+    over = replace(turn, heard_words="[red]Go", interrupted=True, is_over=True)
+    print_turns([over], printed, console)
+    assert "interrupted, heard: [red]Go" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_stand_ins_do_not_override_what_the_user_set(monkeypatch: pytest.MonkeyPatch) -> None:

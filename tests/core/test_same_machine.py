@@ -51,7 +51,9 @@ class Gateway:
 
 @st.composite
 def turns(draw: st.DrawFn, state: ScriptState) -> TurnCompleted:
-    kind = draw(st.sampled_from([TurnKind.REPLY] * 6 + [k for k in TurnKind if k != TurnKind.OPENING]))
+    kind = draw(
+        st.sampled_from([TurnKind.REPLY] * 6 + [k for k in TurnKind if k != TurnKind.OPENING])
+    )
     base = TurnCompleted(epoch=0, seq=0, kind=kind)
     match kind:
         case TurnKind.REPLY:

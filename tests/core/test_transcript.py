@@ -60,7 +60,10 @@ def test_the_details_read_like_the_call() -> None:
 def test_the_details_of_a_call_that_has_not_begun_or_is_over() -> None:
     assert current_details(None, [], carrier_status="") == "loading the script"
     state = run(SAMPLE)
-    assert current_details(state, [], carrier_status="") == "**stage** permission · **carrier** none yet"
+    assert (
+        current_details(state, [], carrier_status="")
+        == "**stage** permission · **carrier** none yet"
+    )
     over = replace(state, outcome=Outcome.HUNG_UP)
     assert "**outcome** hung_up" in current_details(over, [OPENING], carrier_status="completed")
 

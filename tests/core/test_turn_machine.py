@@ -212,7 +212,9 @@ def test_a_caller_who_never_stops_speaking_is_answered_at_the_backstop() -> None
     driver.at(1500 + POLICY.longest_turn_ms + 5000)
 
     assert [ms for ms, _ in driver.commands(BeginReply)] == [1500 + POLICY.longest_turn_ms]
-    assert driver.commands(InterruptReply) == [], "his going on is no reason to take the answer back"
+    assert driver.commands(InterruptReply) == [], (
+        "his going on is no reason to take the answer back"
+    )
 
 
 def test_words_that_a_lost_recogniser_did_not_finish_count_as_they_stood() -> None:

@@ -21,6 +21,7 @@ from workflows.contracts.activities import (
     Callee,
     DoNotCall,
     EndCarrierCall,
+    ConnectPerson,
     EndedCall,
     FindCall,
     FoundCall,
@@ -43,12 +44,17 @@ from workflows.contracts.payloads import (
     CarrierStatus,
     CarrierUpdate,
     PostCall,
+    Directive,
+    DirectiveDone,
     TurnCompleted,
+    TurnHeard,
     TurnKind,
+    gateway_task_queue,
 )
 from workflows.starter import start_call
 
 CALL_SID = "CA1"
+GATEWAY = "g1"
 Handle = WorkflowHandle[CallWorkflow, CallResult]
 
 
@@ -66,6 +72,10 @@ class House:
     model_fails: bool = False
     do_not_call_failures: int = 0
     write_failures: int = 0
+    post_call_outcome: str = ""
+    """What the model reads out of the transcript; empty: what it was told."""
+    gateway: str = "alive"
+    """Or `refuses`, or `gone`."""
 
     looked_up: list[LookUpCallee] = field(default_factory=list)
     placed: list[PlaceCall] = field(default_factory=list)
@@ -74,6 +84,8 @@ class House:
     read: list[ReadTranscript] = field(default_factory=list)
     rows: list[WriteOutcome] = field(default_factory=list)
     do_not_call: list[DoNotCall] = field(default_factory=list)
+    connected: list[ConnectPerson] = field(default_factory=list)
+    directives: list[Directive] = field(default_factory=list)
 
     @activity.defn(name=contract.LOAD_SCRIPT)
     async def load_script(self, wanted: LoadScript) -> LoadedScript:
@@ -109,13 +121,25 @@ class House:
         self.ended.append(wanted.call_sid)
         return EndedCall(status=self.ended_status, duration_s=42)
 
+    @activity.defn(name=contract.CONNECT_PERSON)
+    async def connect_person(self, wanted: ConnectPerson) -> None:
+        self.connected.append(wanted)
+
+    @activity.defn(name=contract.CARRY_OUT_DIRECTIVE)
+    async def carry_out_directive(self, directive: Directive) -> DirectiveDone:
+        self.directives.append(directive)
+        return DirectiveDone(accepted=self.gateway == "alive", reason=self.gateway)
+
     @activity.defn(name=contract.READ_CALL)
     async def read_call(self, wanted: ReadTranscript) -> PostCall:
         self.read.append(wanted)
         if self.model_fails:
             raise ApplicationError("no answer from the model")
         return PostCall(
-            outcome=wanted.outcome, summary="a call", objections=[], next_step="call again"
+            outcome=self.post_call_outcome or wanted.outcome,
+            summary="a call",
+            objections=[],
+            next_step="call again",
         )
 
     @activity.defn(name=contract.WRITE_OUTCOME)
@@ -136,6 +160,13 @@ class House:
     async def open(self, client: Client) -> AsyncIterator[None]:
         """Workers on the three queues."""
         async with AsyncExitStack() as stack:
+            if self.gateway != "gone":
+                gateway = Worker(
+                    client,
+                    task_queue=gateway_task_queue(GATEWAY),
+                    activities=[self.carry_out_directive],
+                )
+                await stack.enter_async_context(gateway)
             for worker in (
                 Worker(client, task_queue=CALLS_TASK_QUEUE, workflows=[CallWorkflow]),
                 Worker(
@@ -152,7 +183,12 @@ class House:
                 Worker(
                     client,
                     task_queue=DIAL_TASK_QUEUE,
-                    activities=[self.place_call, self.find_call, self.end_call],
+                    activities=[
+                        self.place_call,
+                        self.find_call,
+                        self.end_call,
+                        self.connect_person,
+                    ],
                 ),
             ):
                 await stack.enter_async_context(worker)
@@ -180,7 +216,7 @@ async def attach(handle: Handle, nonce: str = "n1", call_sid: str = CALL_SID) ->
     """A media stream presents itself."""
     return await handle.execute_update(
         CallWorkflow.attach,
-        AttachRequest(gateway_id="g1", call_sid=call_sid, stream_sid="MZ1", nonce=nonce),
+        AttachRequest(gateway_id=GATEWAY, call_sid=call_sid, stream_sid="MZ1", nonce=nonce),
     )
 
 
@@ -190,28 +226,31 @@ async def tell(handle: Handle, status: CarrierStatus, **more: object) -> None:
     await handle.signal(CallWorkflow.carrier_status, update)
 
 
+DISCLOSED = TurnHeard(seq=1, heard_words="Hi, this is Joe.", lines_heard=["disclosure.opening"])
+"""What the second turn of a call has to say of the first."""
+
+
+def _heard_before(seq: int) -> TurnHeard | None:
+    if seq <= 2:
+        return DISCLOSED if seq == 2 else None
+    return TurnHeard(seq=seq - 1, heard_words="An answer.")
+
+
 async def turn(handle: Handle, seq: int, **fields: object) -> None:
     """A completed turn, of the first stream unless told otherwise."""
     given: dict[str, object] = {
         "epoch": 1,
         "kind": TurnKind.REPLY,
         "caller_words": "hello",
-        "heard_words": "An answer.",
+        "before": _heard_before(seq),
     }
     message = TurnCompleted(seq=seq, **(given | fields))  # type: ignore[arg-type]
     await handle.signal(CallWorkflow.turn_completed, message)
 
 
 async def opening(handle: Handle, seq: int = 1, **fields: object) -> None:
-    """The first turn, its disclosure heard."""
-    await turn(
-        handle,
-        seq,
-        kind=TurnKind.OPENING,
-        caller_words="",
-        lines_heard=["disclosure.opening"],
-        **fields,
-    )
+    """The first turn. That its disclosure was heard comes with the second."""
+    await turn(handle, seq, kind=TurnKind.OPENING, caller_words="", **fields)
 
 
 TO_AN_APPOINTMENT: tuple[tuple[str, dict[str, str]], ...] = (

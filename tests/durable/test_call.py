@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.testing import WorkflowEnvironment
 
 from tests.durable.house import (
     CALL_SID,
@@ -18,7 +19,6 @@ from tests.durable.house import (
     turn,
     until,
 )
-from workflows import policies
 from workflows.call import CallWorkflow
 from workflows.contracts import activities as contract
 from workflows.contracts.activities import FoundCall
@@ -31,8 +31,12 @@ from workflows.contracts.payloads import (
     MediaLost,
     NextStep,
     StreamEnded,
+    SuperviseAnswer,
+    SuperviseRequest,
+    TurnHeard,
     TurnKind,
 )
+from workflows.script.events import Order
 from workflows.script.model import Outcome
 
 
@@ -44,8 +48,9 @@ async def answered(client: Client, **changes: object) -> Handle:
     return handle
 
 
-async def after_stream(handle: Handle) -> AfterStream:
-    return await handle.execute_update(CallWorkflow.stream_ended, StreamEnded(call_sid=CALL_SID))
+async def after_stream(handle: Handle, nonce: str = "") -> AfterStream:
+    ended = StreamEnded(call_sid=CALL_SID, nonce=nonce)
+    return await handle.execute_update(CallWorkflow.stream_ended, ended)
 
 
 async def snapshot(handle: Handle) -> CallSnapshot:
@@ -212,14 +217,15 @@ async def test_the_caller_hangs_up_in_mid_sentence(client: Client, house: House)
         await turn(handle, 2, move="permission_given")
         await tell(handle, CarrierStatus.COMPLETED)
         # The gateway's last turn comes after the carrier's last word, and still counts.
-        await turn(handle, 3, kind=TurnKind.HANG_UP, caller_words="well I", heard_words="Do you")
+        cut = TurnHeard(seq=2, heard_words="Do you", interrupted=True)
+        await turn(handle, 3, kind=TurnKind.HANG_UP, caller_words="well I", before=cut)
         await handle.signal(
             CallWorkflow.media_lost, MediaLost(epoch=1, stream_sid="MZ1", clean=True)
         )
         result = await handle.result()
     assert result.outcome is Outcome.HUNG_UP
     assert result.turns[-1].caller_words == "well I"
-    assert result.turns[-1].heard_words == "Do you"
+    assert (result.turns[1].heard_words, result.turns[1].interrupted) == ("Do you", True)
     assert result.stage == "homeowner"
     assert house.rows[0].outcome == "hung_up"
 
@@ -315,8 +321,8 @@ async def test_after_too_many_lost_streams_there_is_an_apology(
     client: Client, house: House
 ) -> None:
     async with house.open(client):
-        handle = await answered(client)
-        for number in range(policies.MOST_RESUMES):
+        handle = await answered(client, most_resumes=2)
+        for number in range(2):
             assert (await after_stream(handle)).step is NextStep.RECONNECT
             await attach(handle, nonce=f"again {number}")
         step = await after_stream(handle)
@@ -324,7 +330,43 @@ async def test_after_too_many_lost_streams_there_is_an_apology(
         assert step.text
         result = await handle.result()
     assert house.ended == [CALL_SID], "the carrier is told, should its own hang-up be lost"
+    assert (result.outcome, result.resumes) == (Outcome.CUT_OFF, 3)
+    assert result.needs_review
+
+
+async def test_streams_that_no_gateway_takes_are_not_tried_for_ever(
+    client: Client, house: House
+) -> None:
+    async with house.open(client):
+        handle = await answered(client, most_resumes=2)
+        steps = [(await after_stream(handle)).step for _ in range(3)]
+        await handle.result()
+    assert steps == [NextStep.RECONNECT, NextStep.RECONNECT, NextStep.APOLOGISE]
+
+
+async def test_the_same_question_twice_gets_the_same_answer(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        for _ in range(6):
+            assert (await after_stream(handle, "n1")).step is NextStep.RECONNECT
+        await attach(handle, nonce="n2")
+        # A repeated webhook of the first stream says nothing of the second.
+        assert (await after_stream(handle, "n1")).step is NextStep.RECONNECT
+        assert (await snapshot(handle)).resumes == 1
+        await tell(handle, CarrierStatus.COMPLETED)
+        await handle.signal(CallWorkflow.media_lost, MediaLost(epoch=2, stream_sid="M", clean=True))
+        result = await handle.result()
     assert result.outcome is Outcome.HUNG_UP
+
+
+async def test_a_caller_whose_gateway_died_did_not_hang_up(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        await tell(handle, CarrierStatus.COMPLETED)
+        result = await handle.result()
+    assert result.outcome is Outcome.CUT_OFF
+    assert result.turns[0].saying == "" and not result.turns[0].is_over
 
 
 async def test_an_opt_out_is_on_record_before_the_line_is_given_up(
@@ -357,16 +399,22 @@ async def test_an_opt_out_outlives_a_crm_that_is_away(client: Client, house: Hou
     assert len(house.rows) == 1
 
 
-async def test_a_transfer_is_what_comes_after_the_stream(client: Client, house: House) -> None:
+async def test_a_transfer_is_what_comes_after_the_stream(
+    environment: WorkflowEnvironment, client: Client, house: House
+) -> None:
     async with house.open(client):
         handle = await answered(client)
         await opening(handle)
         await turn(handle, 2, move="human", caller_words="let me talk to a person")
         step = await after_stream(handle)
+        # People talk for longer than any silence of ours, and nothing of it is told to us.
+        await environment.sleep(600)
+        assert house.ended == []
         await tell(handle, CarrierStatus.COMPLETED)
         result = await handle.result()
     assert (step.step, step.number) == (NextStep.DIAL, "+12125550199")
     assert result.outcome is Outcome.HANDED_OVER
+    assert house.ended == []
 
 
 async def test_a_model_that_is_away_costs_the_report_and_nothing_else(
@@ -432,3 +480,153 @@ async def test_the_same_call_is_started_once(client: Client, house: House) -> No
         await tell(first, CarrierStatus.BUSY)
         await first.result()
     assert len(house.placed) == 1
+
+
+# --- a person takes the call in hand --------------------------------------------------------------
+
+
+async def supervise(handle: Handle, order: Order, **more: str) -> SuperviseAnswer:
+    request = SuperviseRequest(order=order, by="u1", **more)
+    return await handle.execute_update(CallWorkflow.supervise, request)
+
+
+async def test_an_order_goes_to_the_gateway_and_comes_back_as_a_turn(
+    client: Client, house: House
+) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        answer = await supervise(handle, Order.FORCE_STAGE, stage="appointment")
+        assert answer.by == "gateway"
+        (directive,) = house.directives
+        assert (directive.epoch, directive.target) == (1, "appointment")
+        assert (await snapshot(handle)).state.stage == "permission", "until it was said"
+        await turn(
+            handle, 2, kind=TurnKind.ORDER, order=Order.FORCE_STAGE, order_target="appointment"
+        )
+        now = await snapshot(handle)
+        await tell(handle, CarrierStatus.COMPLETED)
+        result = await handle.result()
+    assert (now.state.stage, now.needs_review) == ("appointment", True)
+    assert result.turns[1].kind is TurnKind.ORDER
+
+
+@pytest.mark.parametrize("gateway", ["gone", "refuses"])
+async def test_orders_are_carried_out_without_a_gateway_too(
+    client: Client, house: House, gateway: str
+) -> None:
+    house.gateway = gateway
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        forced = await supervise(handle, Order.FORCE_STAGE, stage="appointment")
+        assert forced.by == "next stream"
+        assert (await snapshot(handle)).state.stage == "appointment"
+        taken = await supervise(handle, Order.TAKE_OVER, number="+12125550111")
+        assert taken.by == "carrier"
+        (wanted,) = house.connected
+        await tell(handle, CarrierStatus.COMPLETED)
+        result = await handle.result()
+    assert (wanted.call_sid, wanted.number) == (CALL_SID, "+12125550111")
+    assert result.outcome is Outcome.HANDED_OVER
+
+
+async def test_a_call_without_a_gateway_is_hung_up_through_the_carrier(
+    client: Client, house: House
+) -> None:
+    house.gateway = "gone"
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        assert (await supervise(handle, Order.HANG_UP)).by == "carrier"
+        assert house.ended == [CALL_SID]
+        await tell(handle, CarrierStatus.COMPLETED)
+        result = await handle.result()
+    assert result.outcome is Outcome.GOODBYE
+
+
+@pytest.mark.parametrize(
+    ("order", "more", "reason"),
+    [
+        (Order.FORCE_STAGE, {"stage": "nowhere"}, "there are permission"),
+        (Order.TAKE_OVER, {}, "supervisor's number"),
+        (Order.TRANSFER, {"number": "0800-CALL-ME"}, "E.164"),
+    ],
+)
+async def test_an_order_that_cannot_be_is_refused_with_the_remedy(
+    client: Client, house: House, order: Order, more: dict[str, str], reason: str
+) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await supervise(handle, order, **more)
+        cause = refused.value.cause
+        assert isinstance(cause, ApplicationError)
+        assert cause.type == "OrderRefused"
+        assert reason in str(cause.message)
+        assert not (await snapshot(handle)).needs_review
+        await tell(handle, CarrierStatus.COMPLETED)
+        await handle.result()
+    assert house.directives == []
+
+
+async def test_a_gateway_whose_state_differs_is_corrected(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        await turn(handle, 2, move="permission_given", state_digest="another state")
+        await until(handle, contract.CARRY_OUT_DIRECTIVE)
+        now = await snapshot(handle)
+        await tell(handle, CarrierStatus.COMPLETED)
+        await handle.result()
+    (directive,) = house.directives
+    assert directive.order is None
+    assert (directive.after_seq, directive.state) == (2, now.state)
+    assert now.needs_review
+
+
+# --- however it ends --------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_call_is_hung_up_and_written_down(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    assert isinstance(failed.value.cause, CancelledError)
+    assert house.ended == [CALL_SID]
+    assert [row.outcome for row in house.rows] == ["cut_off"]
+
+
+async def test_an_opt_out_with_the_last_words_is_found_by_the_report(
+    client: Client, house: House
+) -> None:
+    house.post_call_outcome = "opted_out"
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        await turn(handle, 2, kind=TurnKind.HANG_UP, caller_words="take me off your list")
+        await tell(handle, CarrierStatus.COMPLETED)
+        await handle.signal(CallWorkflow.media_lost, MediaLost(epoch=1, stream_sid="M", clean=True))
+        result = await handle.result()
+    assert result.outcome is Outcome.OPTED_OUT
+    assert [entry.phone for entry in house.do_not_call] == ["+12125550142"]
+    assert [row.outcome for row in house.rows] == ["opted_out"]
+
+
+async def test_messages_that_make_no_sense_change_nothing(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        for nonsense in ({"epoch": "one"}, ["a list"], "text", {"epoch": 1, "seq": 2}):
+            await handle.signal("turn_completed", nonsense)
+        whole = {"epoch": 1, "seq": 2, "kind": "reply", "move": "permission_given"}
+        await handle.signal("turn_completed", whole | {"caller_words": "x" * 30_000})
+        await handle.signal("turn_completed", whole | {"a_field_of_tomorrow": 1})
+        now = await snapshot(handle)
+        await tell(handle, CarrierStatus.COMPLETED)
+        await handle.result()
+    assert [record.seq for record in now.turns] == [1, 2]
+    assert now.ignored == {"senseless": 1}

@@ -30,7 +30,7 @@ from workflows.contracts.payloads import (
 )
 
 REQUEST = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", nonce="n1")
-OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING, lines_heard=["disclosure.opening"])
+OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING)
 
 
 async def test_a_call_through_the_link(client: Client, house: House) -> None:

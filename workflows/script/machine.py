@@ -249,9 +249,7 @@ def _ordered(script: Script, state: ScriptState, event: SupervisorOrdered) -> St
 
 def _connected(script: Script, state: ScriptState, number: str) -> Step:
     """The compiled-in hand-over, to a number that the script need not know."""
-    state = replace(
-        state, stage=HANDED_OVER, transfer_to=number, outcome=Outcome.HANDED_OVER
-    )
+    state = replace(state, stage=HANDED_OVER, transfer_to=number, outcome=Outcome.HANDED_OVER)
     opening = _speak(script, state, connecting_line())
     return state, (
         EnterStage(stage=HANDED_OVER),

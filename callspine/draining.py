@@ -1,0 +1,48 @@
+"""A web server that gives its calls away before it stops: SIGTERM ends a gateway, never a call."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from media_gateway.sessions import Sessions
+
+log = structlog.get_logger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """The first SIGTERM or SIGINT drains and then stops; a second one stops at once."""
+
+    def __init__(self, config: uvicorn.Config, sessions: Sessions, *, within_s: float) -> None:
+        super().__init__(config)
+        self._sessions = sessions
+        self._within_s = within_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal, between two bytecodes of the main thread."""
+        if self._loop is None or self._sessions.is_draining:
+            super().handle_exit(sig, frame)
+            return
+        self._sessions.is_draining = True  # at once: the next stream goes elsewhere
+        self._loop.call_soon_threadsafe(self._begin, sig, frame)
+
+    def _begin(self, sig: int, frame: FrameType | None) -> None:
+        self._draining = asyncio.create_task(self._drain(sig, frame), name="drain")
+
+    async def _drain(self, sig: int, frame: FrameType | None) -> None:
+        began = len(self._sessions)
+        log.info("draining", calls=began, within_s=self._within_s)
+        broken_off = await self._sessions.drain(within_s=self._within_s)
+        log.info("drained", calls=began, broken_off=broken_off)
+        super().handle_exit(sig, frame)
