@@ -19,9 +19,9 @@ from workflows.call import CallWorkflow
 from workflows.contracts import activities as contract
 from workflows.contracts.activities import (
     Callee,
+    ConnectPerson,
     DoNotCall,
     EndCarrierCall,
-    ConnectPerson,
     EndedCall,
     FindCall,
     FoundCall,
@@ -43,9 +43,9 @@ from workflows.contracts.payloads import (
     CallResult,
     CarrierStatus,
     CarrierUpdate,
-    PostCall,
     Directive,
     DirectiveDone,
+    PostCall,
     TurnCompleted,
     TurnHeard,
     TurnKind,

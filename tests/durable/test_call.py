@@ -366,7 +366,8 @@ async def test_a_caller_whose_gateway_died_did_not_hang_up(client: Client, house
         await tell(handle, CarrierStatus.COMPLETED)
         result = await handle.result()
     assert result.outcome is Outcome.CUT_OFF
-    assert result.turns[0].saying == "" and not result.turns[0].is_over
+    assert result.turns[0].saying == ""
+    assert not result.turns[0].is_over
 
 
 async def test_an_opt_out_is_on_record_before_the_line_is_given_up(
