@@ -31,6 +31,8 @@ from workflows.script.moves import allowed_moves, askable_slots
 log = structlog.get_logger(__name__)
 
 _CLIENT = "Chosen"
+_JSON = json.JSONDecoder(strict=False)
+"""Not strict: a model may write a bare line break into a text."""
 LONGEST_REPLY_CHARACTERS = 4000
 WARM_WITHIN_S = 2.0
 _NO_TURN = types.TurnContext(
@@ -161,9 +163,10 @@ class _ReplyReader:
         return [*parts, *map(_words, self._cutter.pieces(partial.say))]
 
     def finish(self, text: str) -> list[ReplyPart]:
+        """What is left of a whole reply. Raises for one that broke off: BAML closes it by guess, 180 may read as 18."""
         partial = self._parse(text)
-        if partial is None:
-            raise NoUsableReply("malformed")
+        if partial is None or not _is_whole(text):
+            raise NoUsableReply("malformed", proposed_move=_written_move(text)[:80])
         parts = self._move(text, partial)
         return [*parts, *map(_words, self._cutter.finish(partial.say or ""))]
 
@@ -241,6 +244,16 @@ def _token_of(data: str) -> str:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise NoUsableReply("malformed") from None
     return content if isinstance(content, str) else ""
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the reply's JSON is closed; a fence or a remark around it does not matter."""
+    _, brace, rest = text.partition("{")
+    try:
+        _JSON.raw_decode(brace + rest)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _written_move(text: str) -> str:

@@ -108,6 +108,20 @@ async def reply_of(model: Model, **timeouts: float) -> list[ReplyPart]:
         return [part async for part in made.reply(REQUEST)]
 
 
+async def broken_off(model: Model, **timeouts: float) -> tuple[list[ReplyPart], NoUsableReply]:
+    """What came before a reply broke off, and how it was told."""
+    parts: list[ReplyPart] = []
+
+    async def read() -> None:
+        async with dialogue(model, **timeouts) as made:
+            async for part in made.reply(REQUEST):
+                parts.append(part)
+
+    with pytest.raises(NoUsableReply) as refused:
+        await read()
+    return parts, refused.value
+
+
 async def refusal_of(model: Model, **timeouts: float) -> NoUsableReply:
     with pytest.raises(NoUsableReply) as refused:
         await reply_of(model, **timeouts)
@@ -191,16 +205,43 @@ async def test_a_reply_in_a_fence_is_read() -> None:
     assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
 
 
-async def test_a_reply_that_ends_too_soon_keeps_what_is_whole() -> None:
-    cut = json.dumps(REPLY)[:-20]
-    parts = await reply_of(Model([cut], ends=False))
-    assert isinstance(parts[0], MoveChosen)
-    assert WordsWritten(text="Metal is good.") in parts
+@pytest.mark.parametrize(
+    "cut",
+    [
+        '{"move": "roof_known", "slots": [{"name": "roof_type", "value": "met',
+        '{"move": "roof_known", "slots": [{"name": "monthly_bill_usd", "value": 18',
+        '{"move": "roof_known", "slots": []',
+        '{"move": "roof_known"',
+    ],
+)
+async def test_a_reply_that_ends_before_its_words_fills_no_slot_and_makes_no_move(cut: str) -> None:
+    refused = await refusal_of(Model([cut], ends=False))
+    assert (refused.reason, refused.proposed_move) == ("malformed", "roof_known")
+
+
+async def test_a_reply_that_ends_in_its_words_keeps_the_whole_ones_and_is_told_as_broken() -> None:
+    cut = json.dumps(REPLY)[: -len('much do you pay a month?"}')]
+    parts, refused = await broken_off(Model([cut], ends=False))
+    assert refused.reason == "malformed"
+    assert parts == [
+        MoveChosen(move="roof_known", slots={"roof_type": "metal"}),
+        WordsWritten(text="Metal is good."),
+    ]
+
+
+async def test_a_line_break_written_into_the_words_breaks_nothing() -> None:
+    text = json.dumps(REPLY).replace("good. ", "good.\n")
+    words = [
+        part.text for part in (await reply_of(Model([text])))[1:] if isinstance(part, WordsWritten)
+    ]
+    assert words == ["Metal is good.", "About how much do you pay a month?"]
 
 
 async def test_a_model_that_does_not_stop_is_stopped() -> None:
-    endless = Model([*tokens_of(REPLY)[:-1], *["word and "] * 5000])
-    words = [part.text for part in await reply_of(endless) if isinstance(part, WordsWritten)]
+    endless = Model([*tokens_of(REPLY)[:-1], *[" word and."] * 5000])
+    parts, _ = await broken_off(endless)
+    words = [part.text for part in parts if isinstance(part, WordsWritten)]
+    assert words[0] == "Metal is good."
     assert sum(map(len, words)) < LONGEST_REPLY_CHARACTERS
 
 
