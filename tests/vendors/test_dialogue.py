@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -161,6 +161,83 @@ async def test_a_reply_that_is_left_is_cut_off_at_the_model() -> None:
         await parts.aclose()
         await model.left.wait()
     assert model.sent < len(model.tokens)
+
+
+class WatchedBody(httpx.AsyncByteStream):
+    def __init__(
+        self, body: httpx.AsyncByteStream, closed_by: list[asyncio.Task[Any] | None]
+    ) -> None:
+        self._body, self._closed_by = body, closed_by
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._closed_by.append(asyncio.current_task())
+        await self._body.aclose()
+
+
+class Watched(httpx.AsyncHTTPTransport):
+    """A real connection that tells which task closed each answer's body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed_by: list[asyncio.Task[Any] | None] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        assert isinstance(answer.stream, httpx.AsyncByteStream)
+        answer.stream = WatchedBody(answer.stream, self.closed_by)
+        return answer
+
+
+async def test_a_reply_that_is_left_has_closed_its_connection_when_it_returns() -> None:
+    model, transport = Model(tokens_of(REPLY)), Watched()
+    model.pauses_s = {len(model.tokens) - 2: 20.0}
+    async with (
+        serving(model.app) as url,
+        httpx.AsyncClient(transport=transport) as http,
+        asyncio.timeout(10),
+    ):
+        made = BamlDialogue(base_url=f"{url}/v1", api_key="k", model="m", http=http)
+        async with aclosing(made.reply(REQUEST)) as parts:
+            await anext(parts)
+        assert transport.closed_by == [asyncio.current_task()], "not a finaliser, some time later"
+        await model.left.wait()
+
+
+async def test_a_reader_may_take_his_time() -> None:
+    """A voice that reconnects holds the reader up: that is not the model's silence."""
+    model = Model(tokens_of(REPLY))
+
+    async def read() -> list[ReplyPart]:
+        parts = []
+        async with dialogue(model, first_token_timeout_s=0.5, idle_timeout_s=0.1) as made:
+            async for part in made.reply(REQUEST):
+                parts.append(part)
+                await asyncio.sleep(0.7)
+        return parts
+
+    (reading,), _ = await asyncio.wait([asyncio.create_task(read())])
+    assert not reading.cancelled()
+    assert len(reading.result()) == 3
+
+
+async def test_turn_after_turn_goes_over_one_connection() -> None:
+    model = Model(tokens_of(REPLY))
+    async with dialogue(model) as made:
+        for _ in range(3):
+            assert [part async for part in made.reply(REQUEST)]
+    assert len(set(model.clients)) == 1, "a stream left at [DONE] costs the next turn a handshake"
+
+
+async def test_a_whole_reply_does_not_wait_for_the_end_of_the_stream() -> None:
+    model = Model([*tokens_of(REPLY), " "])
+    model.pauses_s = {len(model.tokens) - 1: 20.0}
+    async with asyncio.timeout(3):
+        parts = await reply_of(model)
+    assert parts[-1] == WordsWritten(text="About how much do you pay a month?")
 
 
 async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
