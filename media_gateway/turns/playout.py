@@ -148,9 +148,13 @@ class Playout:
         return out
 
     def next_due(self, now: Ms) -> Ms | None:
-        """When `due` has more to send, if audio waits."""
+        """When `due` has more to send; None when that takes more audio, or the end of a segment, from the voice."""
         index = None if self._is_cut else self._next_index()
-        if index is None or self._segments[index].sent >= len(self._segments[index].audio):
+        if index is None:
+            return None
+        segment = self._segments[index]
+        waiting = len(segment.audio) - segment.sent
+        if waiting < (1 if segment.is_complete else FRAME_BYTES):
             return None
         ahead_ms = self._sent_ms - self.playhead_ms(now)
         return Ms(now + max(1, ahead_ms - AHEAD_LEAST_MS))

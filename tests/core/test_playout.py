@@ -59,6 +59,54 @@ def test_a_long_segment_is_sent_as_it_plays() -> None:
     assert now >= 2000 - AHEAD_MOST_MS - 20
 
 
+def test_less_than_a_frame_of_an_unfinished_segment_wakes_nobody() -> None:
+    playout = Playout("MZ1")
+    playout.begin_reply(1)
+    playout.begin_segment(0, "a chunk that ends within a frame")
+    playout.add(0, _audio(50))
+
+    assert _kinds(playout.due(Ms(0))) == ["media"]
+    assert playout.next_due(Ms(0)) is None
+    playout.add(0, _audio(5))
+    assert playout.next_due(Ms(10)) is None
+    playout.segment_done(0)
+    assert playout.next_due(Ms(10)) is not None
+    assert _kinds(playout.due(Ms(11))) == ["media", "mark"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(min_value=0, max_value=400),
+            st.integers(min_value=1, max_value=900),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whenever_it_wants_to_be_woken_there_is_something_to_send(
+    chunks: list[tuple[int, int, bool]],
+) -> None:
+    """Chunks of so many ms after so many ms, each the last of its segment or not."""
+    playout, now, number = Playout("MZ1"), 0, 0
+    playout.begin_reply(1)
+    playout.begin_segment(0, "words")
+    for pause_ms, length_ms, is_last in [*chunks, (0, 20, True)]:
+        arrives = now + pause_ms
+        while (due := playout.next_due(Ms(now))) is not None and due <= arrives:
+            now = due
+            assert playout.due(Ms(now))
+        now = arrives
+        playout.add(number, _audio(length_ms))
+        if is_last:
+            playout.segment_done(number)
+            number += 1
+            playout.begin_segment(number, "words")
+        playout.due(Ms(now))
+
+
 def test_what_is_heard_is_what_marks_say() -> None:
     playout = _spoken(("first one", 100), ("second one", 100))
     first, second = _marks(playout.due(Ms(0)))
