@@ -14,7 +14,7 @@ from activities.clients.crm_store import CrmStore
 from callspine.calls import new_call_id
 from callspine.connect import connect
 from callspine.follow import follow
-from callspine.script_commands import read_script
+from callspine.scripts import read_script
 from callspine.settings import Settings, SettingsError
 from callspine.system import System, running_system, wanted_stand_ins
 from media_gateway.knowledge.passages import read_folder

@@ -16,6 +16,7 @@ import uvicorn
 from callspine.connect import connect
 from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
+from callspine.scripts import usable_scripts
 from callspine.settings import Settings, base_url, require_for_gateway
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
@@ -33,7 +34,6 @@ from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
-from workflows.script.parse import ScriptError, parse_script
 
 log = structlog.get_logger(__name__)
 
@@ -130,13 +130,10 @@ async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
     """One collection a script: a payload filter over all of them would be slow in local mode."""
     embedder = Embedder()
     found: dict[str, Knowledge] = {}
-    for path in sorted(settings.scripts_dir.glob("*.yaml")):
-        try:
-            script = parse_script(path.read_text(encoding="utf-8"), name=str(path))
-        except ScriptError as error:
-            log.error("script_refused", file=str(path), reason=str(error))
+    for path, script in usable_scripts(settings.scripts_dir).items():
+        if not script.knowledge:
             continue
-        if script.knowledge:
+        try:
             found[script.script_id] = await QdrantKnowledge.open(
                 script_id=script.script_id,
                 folder=Path(path.parent, script.knowledge),
@@ -144,6 +141,8 @@ async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
                 url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
                 api_key=settings.qdrant_api_key.get_secret_value() or None,
             )
+        except (OSError, UnicodeDecodeError) as error:
+            log.error("knowledge_not_read", file=str(path), reason=str(error))
     return found
 
 

@@ -10,27 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from callspine.scripts import read_script
 from callspine.settings import SettingsError
 from media_gateway.knowledge.passages import read_folder
 from workflows.script.compiled import COMPILED_STAGES
 from workflows.script.graph import dot, mermaid
-from workflows.script.model import Script
-from workflows.script.parse import ScriptError, parse_script
 
 app = typer.Typer(no_args_is_help=True, help="Check and draw scripts.")
 File = Annotated[Path, typer.Argument(help="A script's YAML file.")]
-
-
-def read_script(path: Path) -> Script:
-    """Load a script. Raises SettingsError with every problem's file, line and remedy."""
-    try:
-        return parse_script(path.read_text(encoding="utf-8"), name=str(path))
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not UTF-8 text: save it as UTF-8") from None
-    except ScriptError as error:
-        raise SettingsError(f"the script is refused\n{error}") from None
 
 
 @app.command()

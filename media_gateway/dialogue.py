@@ -6,21 +6,19 @@ loop for seconds; so only its modular API is on the spoken path.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import date
 
 import httpx
-import structlog
 from baml_py import ClientRegistry
 from baml_py.errors import BamlError
-from httpx_sse import EventSource, SSEError
 
 from baml_client import b, types
 from baml_client.stream_types import NextTurn
 from baml_client.type_builder import TypeBuilder
+from media_gateway.completion import read_to_end, tokens_of
 from media_gateway.errors import NoUsableReply
 from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
 from media_gateway.sentences import SentenceCutter
@@ -28,9 +26,9 @@ from workflows.script.lines import spoken_value
 from workflows.script.machine import next_question
 from workflows.script.moves import allowed_moves, askable_slots
 
-log = structlog.get_logger(__name__)
-
 _CLIENT = "Chosen"
+_JSON = json.JSONDecoder(strict=False)
+"""Not strict: a model may write a bare line break into a text."""
 LONGEST_REPLY_CHARACTERS = 4000
 WARM_WITHIN_S = 2.0
 _NO_TURN = types.TurnContext(
@@ -97,51 +95,37 @@ class BamlDialogue:
             builder.NextMove.add_value(name)
         reader = _ReplyReader(frozenset(names), builder)
         text = ""
-        try:
-            async for token in self._tokens(request, builder, trace):
+        tokens = tokens_of(
+            self._http,
+            await self._http_request(request, builder),
+            trace,
+            first_token_timeout_s=self._first_token_timeout_s,
+            idle_timeout_s=self._idle_timeout_s,
+        )
+        async with aclosing(tokens):
+            async for token in tokens:
                 text += token
                 if len(text) > LONGEST_REPLY_CHARACTERS:
                     break
                 for part in reader.read(text):
                     yield part
-            for part in reader.finish(text):
-                yield part
-        except TimeoutError:
-            raise NoUsableReply("timeout") from None
-        except (httpx.HTTPError, SSEError) as error:
-            log.warning("model_unreachable", error=type(error).__name__)
-            raise NoUsableReply("http") from error
+                if "}" in token and _is_whole(text):
+                    # The last words need not wait for the end of the stream.
+                    for part in reader.finish(text):
+                        yield part
+                    await read_to_end(tokens)
+                    return
+        for part in reader.finish(text):
+            yield part
 
-    async def _tokens(
-        self, request: ReplyRequest, builder: TypeBuilder, trace: ReplyTrace
-    ) -> AsyncGenerator[str, None]:
-        loop = asyncio.get_running_loop()
+    async def _http_request(self, request: ReplyRequest, builder: TypeBuilder) -> httpx.Request:
         built = await b.stream_request.TakeTurn(
             turn_context(request), {"tb": builder, "client_registry": self._registry}
         )
         headers = {k: v for k, v in built.headers.items() if k != "baml-original-url"}
-        trace.request_sent_s = loop.time()
-        patience_s = self._first_token_timeout_s
-        async with asyncio.timeout(patience_s) as limit:
-            async with self._http.stream(
-                built.method, built.url, headers=headers, content=built.body.text()
-            ) as response:
-                if response.status_code != 200:
-                    raise httpx.HTTPStatusError(
-                        f"status {response.status_code}",
-                        request=response.request,
-                        response=response,
-                    )
-                async for event in EventSource(response).aiter_sse():
-                    if event.data == "[DONE]":
-                        return
-                    token = _token_of(event.data)
-                    if not token:
-                        continue
-                    if trace.first_token_s is None:
-                        trace.first_token_s = loop.time()
-                    limit.reschedule(loop.time() + self._idle_timeout_s)
-                    yield token
+        return self._http.build_request(
+            built.method, built.url, headers=headers, content=built.body.text()
+        )
 
 
 class _ReplyReader:
@@ -161,9 +145,10 @@ class _ReplyReader:
         return [*parts, *map(_words, self._cutter.pieces(partial.say))]
 
     def finish(self, text: str) -> list[ReplyPart]:
+        """What is left of a whole reply. Raises for one that broke off: BAML closes it by guess, 180 may read as 18."""
         partial = self._parse(text)
-        if partial is None:
-            raise NoUsableReply("malformed")
+        if partial is None or not _is_whole(text):
+            raise NoUsableReply("malformed", proposed_move=_written_move(text)[:80])
         parts = self._move(text, partial)
         return [*parts, *map(_words, self._cutter.finish(partial.say or ""))]
 
@@ -234,13 +219,14 @@ def _as_data(text: str) -> str:
     return text.replace("<<<", "").replace(">>>", "")
 
 
-def _token_of(data: str) -> str:
+def _is_whole(text: str) -> bool:
+    """Whether the reply's JSON is closed; a fence or a remark around it does not matter."""
+    _, brace, rest = text.partition("{")
     try:
-        choices = json.loads(data)["choices"]
-        content = choices[0]["delta"].get("content") if choices else ""
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise NoUsableReply("malformed") from None
-    return content if isinstance(content, str) else ""
+        _JSON.raw_decode(brace + rest)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _written_move(text: str) -> str:

@@ -89,7 +89,8 @@ class Dialogue(Protocol):
     ) -> AsyncGenerator[ReplyPart, None]:
         """Stream a reply; `trace` is filled with the times of its steps. Closing the iterator cancels the HTTP stream at once.
 
-        Raises `media_gateway.errors.NoUsableReply` for a move outside the allowed set, broken JSON, or no answer in time.
+        Raises `media_gateway.errors.NoUsableReply` for a move outside the allowed set, broken JSON, or no answer in time;
+        a reply that breaks off in its words gives the move and the whole sentences first.
         """
 
 

@@ -6,15 +6,14 @@ No rule lives here: a webhook is a signal to the call's workflow, or asks it wha
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Response
 from starlette.datastructures import FormData
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from media_gateway.parts import GatewayParts
+from media_gateway.signed_form import Form, Parts
 from media_gateway.twilio import twiml
 from workflows.contracts.payloads import (
     AfterStream,
@@ -30,34 +29,6 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/twilio")
 
 _DONE = Response(status_code=204)
-
-
-def parts_of(request: Request) -> GatewayParts:
-    """The gateway's composition, set by `create_app`."""
-    parts: GatewayParts = request.app.state.parts
-    return parts
-
-
-Parts = Annotated[GatewayParts, Depends(parts_of)]
-
-
-async def signed_form(request: Request, parts: Parts) -> FormData:
-    """The form of a request that the carrier signed. Raises 403 for any other."""
-    form = await request.form()
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    signature = request.headers.get("X-Twilio-Signature", "")
-    if not parts.signature.is_valid_webhook(path, form, signature):
-        log.warning(
-            "webhook_refused",
-            path=request.url.path,
-            reason="signature missing" if not signature else "signature does not match",
-            hint="CALLSPINE_PUBLIC_URL must be what the carrier calls, and the auth token the account's",
-        )
-        raise HTTPException(403, "not signed by the carrier")
-    return form
-
-
-Form = Annotated[FormData, Depends(signed_form)]
 
 
 def _text(form: FormData, name: str) -> str:

@@ -51,6 +51,8 @@ class _Segment:
     """The voice delivered all of it."""
     start_ms: int = 0
     """Sent audio of the reply before this segment."""
+    plays_at: Ms | None = None
+    """Stream time of its first byte at the caller's ear, as the queue stood when that was sent."""
     mark: str = ""
     """Name of the mark behind it, once sent."""
     is_heard: bool = False
@@ -148,9 +150,13 @@ class Playout:
         return out
 
     def next_due(self, now: Ms) -> Ms | None:
-        """When `due` has more to send, if audio waits."""
+        """When `due` has more to send; None when that takes more audio, or the end of a segment, from the voice."""
         index = None if self._is_cut else self._next_index()
-        if index is None or self._segments[index].sent >= len(self._segments[index].audio):
+        if index is None:
+            return None
+        segment = self._segments[index]
+        waiting = len(segment.audio) - segment.sent
+        if waiting < (1 if segment.is_complete else FRAME_BYTES):
             return None
         ahead_ms = self._sent_ms - self.playhead_ms(now)
         return Ms(now + max(1, ahead_ms - AHEAD_LEAST_MS))
@@ -172,6 +178,7 @@ class Playout:
         played_ms = self.playhead_ms(now)
         if segment.sent == 0:
             segment.start_ms = self._sent_ms
+            segment.plays_at = Ms(now + self._sent_ms - played_ms)
         segment.sent += len(piece)
         # The playhead stands while nothing is queued: it runs on from here.
         self._played_ms, self._anchor = played_ms, now
@@ -184,6 +191,10 @@ class Playout:
         if self._anchor is None:
             return 0
         return min(self._sent_ms, self._played_ms + (now - self._anchor))
+
+    def starts_at_ms(self, number: int) -> Ms | None:
+        """Stream time at which a segment's first byte was or will be played; None while unsent, or cleared before it."""
+        return self._segments[number].plays_at if number < len(self._segments) else None
 
     def mark_echoed(self, name: str, now: Ms) -> None:
         """A mark came back. Of an old generation, or unknown: nothing."""
@@ -207,6 +218,8 @@ class Playout:
         for segment in self._segments:
             if not segment.is_heard:
                 segment.mark = "cleared"
+            if segment.plays_at is not None and segment.plays_at >= now:
+                segment.plays_at = None
         return clear_message(self._stream_sid) if has_queued else None
 
     # --- what was heard ----------------------------------------------------------------------

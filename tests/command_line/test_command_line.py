@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from callspine.follow import Printed, print_turns
+from callspine.scripts import usable_scripts
 from callspine.settings import load_settings
 from callspine.system import STAND_INS, stand_in_environment
 from tests.core.scripts import SMALL
@@ -68,6 +69,13 @@ def test_what_is_no_script_is_named(tmp_path: Path, content: bytes | None, reaso
     assert status == 2
     assert str(path) in err
     assert reason in err
+
+
+def test_a_gateway_starts_on_the_good_scripts_beside_bad_ones(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(SMALL)
+    (tmp_path / "no_such_day.yaml").write_text("script: x\nversion: 2024-13-45\n")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
+    assert list(usable_scripts(tmp_path)) == [tmp_path / "good.yaml"]
 
 
 def test_a_missing_knowledge_folder_is_named(tmp_path: Path) -> None:

@@ -51,6 +51,36 @@ def test_a_bad_script_is_refused_with_its_line_and_a_remedy(
     assert all(problem.startswith("bad.yaml:") and " — " in problem for problem in hit)
 
 
+@pytest.mark.parametrize(
+    ("yaml", "line", "what"),
+    [
+        ("script: x\nversion: 2024-13-45", 2, "2024-13-45"),
+        ("script: !x y", 1, "!x"),
+        ("script: x\nfacts: !x {a: b}", 2, "!x"),
+        ("script: !!python/object:os.system x", 1, "python/object"),
+        ("script: !!timestamp soon", 1, "soon"),
+        ("script: !!binary é", 1, "binary"),
+        ("script: " + "9" * 5000, 1, "999"),
+        ("script: x\n? [a]\n: b", 2, "key"),
+        ("script: " + "[" * 3000 + "]" * 3000, 1, "nested"),
+    ],
+)
+def test_a_value_that_yaml_cannot_make_is_refused_like_any_other(
+    yaml: str, line: int, what: str
+) -> None:
+    (problem,) = _problems(yaml)
+
+    assert problem.startswith(f"bad.yaml:{line}: ")
+    assert what in problem
+    assert " — " in problem
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    text = SMALL.replace("    type: integer\n", "    type: integer\n    min: .nan\n")
+
+    assert any("min" in problem for problem in _problems(text))
+
+
 def test_a_required_slot_that_is_never_asked_for_is_refused() -> None:
     text = SMALL.replace("    collects: [age]\n", "").replace("        when: filled(age)\n", "")
 

@@ -59,6 +59,54 @@ def test_a_long_segment_is_sent_as_it_plays() -> None:
     assert now >= 2000 - AHEAD_MOST_MS - 20
 
 
+def test_less_than_a_frame_of_an_unfinished_segment_wakes_nobody() -> None:
+    playout = Playout("MZ1")
+    playout.begin_reply(1)
+    playout.begin_segment(0, "a chunk that ends within a frame")
+    playout.add(0, _audio(50))
+
+    assert _kinds(playout.due(Ms(0))) == ["media"]
+    assert playout.next_due(Ms(0)) is None
+    playout.add(0, _audio(5))
+    assert playout.next_due(Ms(10)) is None
+    playout.segment_done(0)
+    assert playout.next_due(Ms(10)) is not None
+    assert _kinds(playout.due(Ms(11))) == ["media", "mark"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(min_value=0, max_value=400),
+            st.integers(min_value=1, max_value=900),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whenever_it_wants_to_be_woken_there_is_something_to_send(
+    chunks: list[tuple[int, int, bool]],
+) -> None:
+    """Chunks of so many ms after so many ms, each the last of its segment or not."""
+    playout, now, number = Playout("MZ1"), 0, 0
+    playout.begin_reply(1)
+    playout.begin_segment(0, "words")
+    for pause_ms, length_ms, is_last in [*chunks, (0, 20, True)]:
+        arrives = now + pause_ms
+        while (due := playout.next_due(Ms(now))) is not None and due <= arrives:
+            now = due
+            assert playout.due(Ms(now))
+        now = arrives
+        playout.add(number, _audio(length_ms))
+        if is_last:
+            playout.segment_done(number)
+            number += 1
+            playout.begin_segment(number, "words")
+        playout.due(Ms(now))
+
+
 def test_what_is_heard_is_what_marks_say() -> None:
     playout = _spoken(("first one", 100), ("second one", 100))
     first, second = _marks(playout.due(Ms(0)))
@@ -70,6 +118,63 @@ def test_what_is_heard_is_what_marks_say() -> None:
     playout.mark_echoed(second, Ms(220))
     assert playout.heard(Ms(220)).words == "first one second one"
     assert playout.is_drained
+
+
+def test_a_segment_starts_when_what_is_queued_before_it_has_played() -> None:
+    playout = _spoken(("a filler", 300), ("the answer", 2000))
+
+    assert playout.starts_at_ms(0) is None
+    playout.due(Ms(1000))
+    assert playout.starts_at_ms(0) == 1000
+    assert playout.starts_at_ms(1) == 1300
+    assert playout.starts_at_ms(2) is None
+
+
+def test_a_segment_that_comes_after_a_gap_starts_when_it_is_sent() -> None:
+    playout = Playout("MZ1")
+    playout.begin_reply(1)
+    for number, now in enumerate((1000, 1700)):
+        playout.begin_segment(number, "words")
+        playout.add(number, _audio(300))
+        playout.segment_done(number)
+        playout.due(Ms(now))
+
+    assert [playout.starts_at_ms(0), playout.starts_at_ms(1)] == [1000, 1700]
+
+
+def test_a_segment_that_waits_for_room_is_placed_when_it_is_sent() -> None:
+    playout = _spoken(("long words", 1000), ("more words", 1000))
+    now = 0
+    while playout.starts_at_ms(1) is None:
+        playout.due(Ms(now))
+        now += 20
+
+    assert playout.starts_at_ms(1) == 1000
+    assert now < 1000
+
+
+def test_the_echo_of_a_mark_moves_what_is_sent_after_it() -> None:
+    """The carrier played the first segment 80 ms later than the clock says."""
+    playout = _spoken(("first", 100))
+    (mark,) = _marks(playout.due(Ms(0)))
+    playout.mark_echoed(mark, Ms(180))
+    playout.begin_segment(1, "second")
+    playout.add(1, _audio(100))
+    playout.segment_done(1)
+    playout.due(Ms(180))
+
+    assert playout.starts_at_ms(1) == 180
+
+
+def test_a_segment_that_was_cleared_before_its_first_sound_never_started() -> None:
+    playout = _spoken(("first", 300), ("second", 300))
+    playout.due(Ms(0))
+    assert playout.starts_at_ms(1) == 300
+
+    playout.clear(Ms(200))
+
+    assert playout.starts_at_ms(0) == 0
+    assert playout.starts_at_ms(1) is None
 
 
 def test_marks_echoed_by_a_clear_are_never_booked_as_heard() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from xml.etree import ElementTree
 
+import httpx
 import pytest
+from starlette.datastructures import FormData
+from structlog.testing import capture_logs
+from twilio.request_validator import RequestValidator
 
-from tests.gateway.conftest import Gateway
+from media_gateway.signed_form import LONGEST_FORM_BYTES
+from tests.gateway.conftest import AUTH_TOKEN, Gateway
 from workflows.contracts.payloads import AfterStream, CarrierStatus, Direction, NextStep
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
@@ -38,6 +44,79 @@ async def test_a_webhook_signed_for_another_query_is_refused(gateway: Gateway) -
     answer = await gateway.post("/twilio/status?call_id=c2", CALL, signature=stolen)
 
     assert answer.status_code == 403
+
+
+async def _posted(gateway: Gateway, *headers: str, body: bytes = b"") -> str:
+    """The status line that follows these headers and this part of a body, which may promise more than is sent."""
+    host = gateway.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = ["POST /twilio/status?call_id=c1 HTTP/1.1", f"Host: {host}", *headers, "", ""]
+    try:
+        writer.write("\r\n".join(head).encode("latin-1") + body)
+        async with asyncio.timeout(5):
+            return (await reader.readline()).decode().strip()
+    finally:
+        writer.close()
+
+
+FORGED = "X-Twilio-Signature: AAAA"
+FORM = "Content-Type: application/x-www-form-urlencoded"
+LONG = b"%x\r\n" % (LONGEST_FORM_BYTES + 1) + b"x" * (LONGEST_FORM_BYTES + 1) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        ([FORM, "Content-Length: 1000000000"], b"", "signature missing"),
+        ([FORM, FORGED, "Content-Length: 1000000000"], b"", "longer than any form of the carrier"),
+        ([FORM, FORGED, "Transfer-Encoding: chunked"], LONG, "longer than any form of the carrier"),
+        ([FORM, FORGED, "Content-Length: 2"], b"\xff\xfe", "not a form"),
+        ([FORM, FORGED, "Content-Length: 1000"], b"&a=b" * 250, "signature does not match"),
+        ([FORM, FORGED, "Content-Length: 4000"], b"&a=b" * 1000, "not a form"),
+        ([FORM, "X-Twilio-Signature: \xe9", "Content-Length: 3"], b"a=b", "does not match"),
+        (
+            ["Content-Type: multipart/form-data; boundary=x", FORGED, "Content-Length: 9"],
+            b"--x\r\nbrok",
+            "not the carrier's kind of form",
+        ),
+        (["Content-Type: application/json", FORGED, "Content-Length: 2"], b"{}", "kind of form"),
+    ],
+)
+async def test_whatever_a_stranger_posts_is_refused_and_not_read_to_its_end(
+    gateway: Gateway, headers: list[str], body: bytes, reason: str
+) -> None:
+    with capture_logs() as logs:
+        assert await _posted(gateway, *headers, body=body) == "HTTP/1.1 403 Forbidden"
+
+    (refused,) = [entry for entry in logs if entry["event"] == "webhook_refused"]
+    assert reason in refused["reason"]
+    assert gateway.link.statuses == []
+
+
+async def test_a_file_in_a_form_is_refused(gateway: Gateway) -> None:
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(
+            f"{gateway.url}/twilio/status?call_id=c1",
+            files={"CallStatus": ("a.txt", b"completed")},
+            headers={"X-Twilio-Signature": "AAAA"},
+        )
+
+    assert answer.status_code == 403
+
+
+async def test_a_field_that_is_given_twice_counts_as_it_was_signed(gateway: Gateway) -> None:
+    path, form = "/twilio/status?call_id=c1", {**CALL, "CallStatus": "ringing", "Odd": "é &="}
+
+    assert (await gateway.post(path, form)).status_code == 204
+    twice = FormData([*form.items(), ("Odd", "two")])
+    signature = str(RequestValidator(AUTH_TOKEN).compute_signature(gateway.url + path, twice))
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(
+            gateway.url + path,
+            data=form | {"Odd": ["é &=", "two"]},
+            headers={"X-Twilio-Signature": signature},
+        )
+    assert answer.status_code == 204
 
 
 async def test_the_voice_webhook_sends_the_audio_to_the_media_socket(gateway: Gateway) -> None:
@@ -113,8 +192,6 @@ async def test_what_follows_a_stream_is_what_the_workflow_says(
 
 
 async def test_health_needs_no_signature(gateway: Gateway) -> None:
-    import httpx
-
     async with httpx.AsyncClient() as http:
         answer = await http.get(gateway.url + "/health")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +108,20 @@ async def reply_of(model: Model, **timeouts: float) -> list[ReplyPart]:
         return [part async for part in made.reply(REQUEST)]
 
 
+async def broken_off(model: Model, **timeouts: float) -> tuple[list[ReplyPart], NoUsableReply]:
+    """What came before a reply broke off, and how it was told."""
+    parts: list[ReplyPart] = []
+
+    async def read() -> None:
+        async with dialogue(model, **timeouts) as made:
+            async for part in made.reply(REQUEST):
+                parts.append(part)
+
+    with pytest.raises(NoUsableReply) as refused:
+        await read()
+    return parts, refused.value
+
+
 async def refusal_of(model: Model, **timeouts: float) -> NoUsableReply:
     with pytest.raises(NoUsableReply) as refused:
         await reply_of(model, **timeouts)
@@ -147,6 +161,83 @@ async def test_a_reply_that_is_left_is_cut_off_at_the_model() -> None:
         await parts.aclose()
         await model.left.wait()
     assert model.sent < len(model.tokens)
+
+
+class WatchedBody(httpx.AsyncByteStream):
+    def __init__(
+        self, body: httpx.AsyncByteStream, closed_by: list[asyncio.Task[Any] | None]
+    ) -> None:
+        self._body, self._closed_by = body, closed_by
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._closed_by.append(asyncio.current_task())
+        await self._body.aclose()
+
+
+class Watched(httpx.AsyncHTTPTransport):
+    """A real connection that tells which task closed each answer's body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed_by: list[asyncio.Task[Any] | None] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        assert isinstance(answer.stream, httpx.AsyncByteStream)
+        answer.stream = WatchedBody(answer.stream, self.closed_by)
+        return answer
+
+
+async def test_a_reply_that_is_left_has_closed_its_connection_when_it_returns() -> None:
+    model, transport = Model(tokens_of(REPLY)), Watched()
+    model.pauses_s = {len(model.tokens) - 2: 20.0}
+    async with (
+        serving(model.app) as url,
+        httpx.AsyncClient(transport=transport) as http,
+        asyncio.timeout(10),
+    ):
+        made = BamlDialogue(base_url=f"{url}/v1", api_key="k", model="m", http=http)
+        async with aclosing(made.reply(REQUEST)) as parts:
+            await anext(parts)
+        assert transport.closed_by == [asyncio.current_task()], "not a finaliser, some time later"
+        await model.left.wait()
+
+
+async def test_a_reader_may_take_his_time() -> None:
+    """A voice that reconnects holds the reader up: that is not the model's silence."""
+    model = Model(tokens_of(REPLY))
+
+    async def read() -> list[ReplyPart]:
+        parts = []
+        async with dialogue(model, first_token_timeout_s=0.5, idle_timeout_s=0.1) as made:
+            async for part in made.reply(REQUEST):
+                parts.append(part)
+                await asyncio.sleep(0.7)
+        return parts
+
+    (reading,), _ = await asyncio.wait([asyncio.create_task(read())])
+    assert not reading.cancelled()
+    assert len(reading.result()) == 3
+
+
+async def test_turn_after_turn_goes_over_one_connection() -> None:
+    model = Model(tokens_of(REPLY))
+    async with dialogue(model) as made:
+        for _ in range(3):
+            assert [part async for part in made.reply(REQUEST)]
+    assert len(set(model.clients)) == 1, "a stream left at [DONE] costs the next turn a handshake"
+
+
+async def test_a_whole_reply_does_not_wait_for_the_end_of_the_stream() -> None:
+    model = Model([*tokens_of(REPLY), " "])
+    model.pauses_s = {len(model.tokens) - 1: 20.0}
+    async with asyncio.timeout(3):
+        parts = await reply_of(model)
+    assert parts[-1] == WordsWritten(text="About how much do you pay a month?")
 
 
 async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
@@ -191,16 +282,43 @@ async def test_a_reply_in_a_fence_is_read() -> None:
     assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
 
 
-async def test_a_reply_that_ends_too_soon_keeps_what_is_whole() -> None:
-    cut = json.dumps(REPLY)[:-20]
-    parts = await reply_of(Model([cut], ends=False))
-    assert isinstance(parts[0], MoveChosen)
-    assert WordsWritten(text="Metal is good.") in parts
+@pytest.mark.parametrize(
+    "cut",
+    [
+        '{"move": "roof_known", "slots": [{"name": "roof_type", "value": "met',
+        '{"move": "roof_known", "slots": [{"name": "monthly_bill_usd", "value": 18',
+        '{"move": "roof_known", "slots": []',
+        '{"move": "roof_known"',
+    ],
+)
+async def test_a_reply_that_ends_before_its_words_fills_no_slot_and_makes_no_move(cut: str) -> None:
+    refused = await refusal_of(Model([cut], ends=False))
+    assert (refused.reason, refused.proposed_move) == ("malformed", "roof_known")
+
+
+async def test_a_reply_that_ends_in_its_words_keeps_the_whole_ones_and_is_told_as_broken() -> None:
+    cut = json.dumps(REPLY)[: -len('much do you pay a month?"}')]
+    parts, refused = await broken_off(Model([cut], ends=False))
+    assert refused.reason == "malformed"
+    assert parts == [
+        MoveChosen(move="roof_known", slots={"roof_type": "metal"}),
+        WordsWritten(text="Metal is good."),
+    ]
+
+
+async def test_a_line_break_written_into_the_words_breaks_nothing() -> None:
+    text = json.dumps(REPLY).replace("good. ", "good.\n")
+    words = [
+        part.text for part in (await reply_of(Model([text])))[1:] if isinstance(part, WordsWritten)
+    ]
+    assert words == ["Metal is good.", "About how much do you pay a month?"]
 
 
 async def test_a_model_that_does_not_stop_is_stopped() -> None:
-    endless = Model([*tokens_of(REPLY)[:-1], *["word and "] * 5000])
-    words = [part.text for part in await reply_of(endless) if isinstance(part, WordsWritten)]
+    endless = Model([*tokens_of(REPLY)[:-1], *[" word and."] * 5000])
+    parts, _ = await broken_off(endless)
+    words = [part.text for part in parts if isinstance(part, WordsWritten)]
+    assert words[0] == "Metal is good."
     assert sum(map(len, words)) < LONGEST_REPLY_CHARACTERS
 
 

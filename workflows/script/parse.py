@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import isfinite
 
 from workflows.script.compiled import (
     COMPILED_MOVES,
@@ -72,9 +73,8 @@ def parse_script(text: str, *, name: str) -> Script:
     try:
         document, lines = load_with_lines(text)
     except YamlProblem as error:
-        remedy = "correct the YAML"
         raise ScriptError(
-            [Problem(file=name, line=error.line, what=error.reason, remedy=remedy)]
+            [Problem(file=name, line=error.line, what=error.reason, remedy=error.remedy)]
         ) from None
     reader = _Reader(name, lines)
     script = reader.script(document, content_hash(text))
@@ -142,7 +142,9 @@ class _Reader:
 
     def number(self, source: dict[str, object], key: str, path: Path) -> float | None:
         value = source.get(key)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        if isinstance(value, float) and isfinite(value):
             return value
         self.problem((*path, key), f"{_at((*path, key))} is not a number", "write a number")
         return None

@@ -7,6 +7,8 @@ import yaml
 Path = tuple[str | int, ...]
 """Where in a document: keys and indexes from the top."""
 
+_MAP, _SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+
 LONGEST_TEXT = 512 * 1024
 """Characters. A script is a few dozen kilobytes."""
 
@@ -14,10 +16,11 @@ LONGEST_TEXT = 512 * 1024
 class YamlProblem(ValueError):
     """The text is not the YAML that a script is written in."""
 
-    def __init__(self, line: int, reason: str) -> None:
+    def __init__(self, line: int, reason: str, remedy: str = "correct the YAML") -> None:
         super().__init__(reason)
         self.line = line
         self.reason = reason
+        self.remedy = remedy
 
 
 def load_with_lines(text: str) -> tuple[object, dict[Path, int]]:
@@ -35,6 +38,8 @@ def load_with_lines(text: str) -> tuple[object, dict[Path, int]]:
         raise YamlProblem(mark.line + 1 if mark else 1, str(error.problem)) from None
     except yaml.YAMLError as error:
         raise YamlProblem(1, str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise YamlProblem(1, "lists or mappings are nested too deep") from None
     lines: dict[Path, int] = {}
     if node is None:
         raise YamlProblem(1, "the file is empty")
@@ -44,15 +49,39 @@ def load_with_lines(text: str) -> tuple[object, dict[Path, int]]:
 def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> object:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
+        _refuse_tag(node, _MAP)
         found: dict[str, object] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise YamlProblem(line, "a key is not plain text", "write `key: value`")
+            key = str(key_node.value)
             if key in found:
                 raise YamlProblem(line, f"`{key}` is given twice")
             lines[(*path, key)] = line
             found[key] = _value(value_node, (*path, key), lines)
         return found
     if isinstance(node, yaml.SequenceNode):
+        _refuse_tag(node, _SEQ)
         return [_value(item, (*path, index), lines) for index, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node)
+    return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> object:
+    """A plain value. YAML takes `2024-13-45` for a date and `!x y` for somebody's type, and both fail only here."""
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError):
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        raise YamlProblem(
+            node.start_mark.line + 1,
+            f"`{str(node.value)[:40]}` cannot be read as a value of the type `{kind}`",
+            "put the text in quotes, without a tag",
+        ) from None
+
+
+def _refuse_tag(node: yaml.Node, plain: str) -> None:
+    if node.tag != plain:
+        raise YamlProblem(
+            node.start_mark.line + 1, f"the tag `{node.tag}` is not allowed", "leave the tag out"
+        )
