@@ -16,8 +16,10 @@ from twilio.rest import Client
 
 API_HOST = "https://api.twilio.com"
 TIMEOUT_S = 10.0
-ALREADY_OVER = frozenset({20404, 21220})
+UNKNOWN_CALL = 20404
+ALREADY_OVER = frozenset({UNKNOWN_CALL, 21220})
 """Error codes of an update to a call that has ended meanwhile."""
+ALIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
 
 
 class CarrierRefused(Exception):
@@ -62,6 +64,15 @@ class TwilioCalls:
         found = _told(lambda: self._client.calls.list(to=to, from_=from_, limit=20))
         calls = [call for call in found if call.date_created is None or call.date_created >= since]
         return (str(calls[0].sid), str(calls[0].status)) if calls else None
+
+    def is_alive(self, call_sid: str) -> bool:
+        """Whether it is neither over nor unknown. Raises CarrierRefused or CarrierUnclear."""
+        try:
+            return str(_told(self._client.calls(call_sid).fetch).status) in ALIVE
+        except CarrierRefused as error:
+            if error.code == UNKNOWN_CALL:
+                return False
+            raise
 
     def end(self, call_sid: str) -> tuple[str, int | None]:
         """End a call, whatever its state; returns its last status and duration in seconds."""
