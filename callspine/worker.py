@@ -21,6 +21,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.clients.crm_store import CrmStore
+from activities.clients.script_archive import ScriptArchive
 from activities.clients.twilio_rest import TwilioCalls
 from activities.crm import CrmActivities
 from activities.dialling import DiallingActivities, DialPlan
@@ -66,7 +67,8 @@ def workers(
     client: Client, settings: Settings, store: CrmStore, threads: ThreadPoolExecutor
 ) -> list[Worker]:
     """One worker a task queue, so that a slow kind of work cannot hold up another."""
-    scripts = ScriptActivities(settings.scripts_dir)
+    scripts = ScriptActivities(settings.scripts_dir, ScriptArchive(store.engine))
+    scripts.archive_folder()
     crm = CrmActivities(store)
     post_call = PostCallActivities(
         base_url=base_url(settings.llm_base_url),
