@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from callspine.connect import connect
 from callspine.follow import follow
+from callspine.script_commands import read_script
 from callspine.settings import Settings, SettingsError, load_settings
 from workflows import search_attributes
 from workflows.call import CallWorkflow
@@ -60,9 +61,16 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
     console = Console()
     if not re.fullmatch(r"[A-Za-z0-9_-]+", script):
         raise SettingsError(f"{script!r} is not a script's name; see {settings.scripts_dir}")
-    if not (settings.scripts_dir / f"{script}.yaml").is_file():
+    path = settings.scripts_dir / f"{script}.yaml"
+    if not path.is_file():
         raise SettingsError(f"there is no script {script!r} in {settings.scripts_dir}")
-    call = CallInput(call_id=new_call_id(), script_id=script, to=e164(to))
+    call = CallInput(
+        call_id=new_call_id(),
+        script_id=script,
+        to=e164(to),
+        # Whatever happens to the file, the call and all that comes of it run what is there now.
+        script_hash=read_script(path).content_hash,
+    )
     client = await connect(settings)
     await start_call(client, call)
     console.print(

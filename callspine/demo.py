@@ -68,7 +68,8 @@ async def _place(system: System, console: Console) -> int:
     await asyncio.to_thread(crm.add_contact, phone=TO, first_name="Dana", company="")
     call_id = new_call_id()
     client = await connect(settings)
-    call = CallInput(call_id=call_id, script_id=SCRIPT, to=TO)
+    script = read_script(settings.scripts_dir / f"{SCRIPT}.yaml")
+    call = CallInput(call_id=call_id, script_id=SCRIPT, to=TO, script_hash=script.content_hash)
     await start_call(client, call)
     workflow_id = call_workflow_id(call_id)
     console.print(f"calling {TO}: workflow {workflow_id}\n", highlight=False)
@@ -78,7 +79,6 @@ async def _place(system: System, console: Console) -> int:
     except TimeoutError:
         console.print(f"[red]the call was not over after {LONGEST_S:.0f} s[/]")
         return 1
-    script = read_script(settings.scripts_dir / f"{SCRIPT}.yaml")
     passages = read_folder(settings.scripts_dir / (script.knowledge or ""))
     evidence = await asyncio.to_thread(
         collect,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 # BAML prints prompts and replies, callers' words included, unless told not to before its first import.
@@ -34,6 +35,7 @@ from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
+from workflows.script.parse import content_hash
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +94,9 @@ async def compose(
         gateway_id=settings.gateway_id,
         public_url=public_url,
         inbound_script=settings.inbound_script,
+        inbound_script_hash=partial(
+            _hash_of, settings.scripts_dir / f"{settings.inbound_script}.yaml"
+        ),
         longest_message_bytes=settings.longest_message_bytes,
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
@@ -115,6 +120,14 @@ async def compose(
         ),
         sessions=sessions,
     )
+
+
+def _hash_of(script: Path) -> str:
+    try:
+        return content_hash(script.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        log.error("script_refused", file=str(script), reason=type(error).__name__)
+        return ""
 
 
 def _voice(settings: Settings) -> TextToSpeech:

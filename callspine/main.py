@@ -21,13 +21,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(script_commands.app, name="script")
 
 
-def _add_calls() -> None:
-    from callspine import calls
+def _add_what_needs_temporal() -> None:
+    from callspine import calls, worker_commands
 
     app.add_typer(calls.app, name="call")
+    app.add_typer(worker_commands.app, name="worker")
 
 
-_add_calls()
+_add_what_needs_temporal()
 
 
 @app.command()
@@ -38,16 +39,6 @@ def gateway() -> None:
 
     configure("gateway")
     root.run(load_settings())
-
-
-@app.command()
-def worker() -> None:
-    """Run a worker: the calls' workflows and their activities."""
-    from callspine import worker as root
-    from callspine.logs import configure
-
-    configure("worker")
-    asyncio.run(root.serve(load_settings()))
 
 
 @app.command()

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     temporal_port: int = 7233
     """Port of the embedded dev server."""
     temporal_ui_port: int = 8233
+    worker_build_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    """Version of the worker's code; calls stay on the build they began on. Empty: unversioned, any worker takes any call."""
+    reconcile_every_s: int = Field(default=60, ge=0, le=3600)
+    """How often calls whose workflow is gone are looked for and hung up. 0: never."""
 
     # --- the carrier -------------------------------------------------------------------------
     twilio_account_sid: str = ""

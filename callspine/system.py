@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from callspine.connect import connect
 from callspine.ports import refuse_busy_port
 from callspine.settings import (
     PREFIX,
@@ -20,10 +21,12 @@ from callspine.settings import (
 )
 from callspine.supervisor import Program, Supervisor
 from callspine.temporal_server import TemporalServer
+from callspine.versions import build_id_of_this_code, promote
 
 STAND_INS = frozenset({"carrier", "stt", "tts", "llm"})
 _REHEARSAL_SID = "AC" + "0" * 32
 _LOOPBACK = "127.0.0.1"
+_PROMOTED_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,10 @@ async def running_system(
                 ready_url=f"http://{effective.host}:{effective.port}/health",
             ),
         )
+        # As in production: calls run on a build of their own, and stay on it.
+        await promote(
+            await connect(effective), effective.worker_build_id, within_s=_PROMOTED_WITHIN_S
+        )
         yield System(
             settings=effective,
             supervisor=supervisor,
@@ -130,6 +137,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         chosen["DRAIN_WITHIN_S"] = "2"
     if not settings.stream_token_secret.get_secret_value():
         chosen["STREAM_TOKEN_SECRET"] = secrets.token_hex(32)
+    if not settings.worker_build_id:
+        chosen["WORKER_BUILD_ID"] = build_id_of_this_code()
     if "database_url" not in settings.model_fields_set:
         chosen["DATABASE_URL"] = f"sqlite:///{settings.var_dir / 'callspine.db'}"
     for name in stand_ins:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,14 +19,20 @@ from temporalio.api.operatorservice.v1 import (
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.closed_calls import ClosedCalls
 from activities.clients.crm_store import CrmStore
+from activities.clients.script_archive import ScriptArchive
 from activities.clients.twilio_rest import TwilioCalls
 from activities.crm import CrmActivities
 from activities.dialling import DiallingActivities, DialPlan
 from activities.post_call import PostCallActivities
+from activities.reconcile import ReconcileActivities
 from activities.scripts import ScriptActivities
 from callspine.connect import connect
+from callspine.reconciler import ensure_schedule_or_tell
+from callspine.run_workers import run_until
 from callspine.settings import Settings, base_url, require_for_worker
+from callspine.versions import pinned_to
 from workflows import search_attributes
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import (
@@ -35,12 +40,17 @@ from workflows.contracts.payloads import (
     CALLS_TASK_QUEUE,
     DIAL_TASK_QUEUE,
 )
+from workflows.contracts.reconcile import RECONCILE_TASK_QUEUE
+from workflows.reconcile import ReconcileWorkflow
 
 log = structlog.get_logger(__name__)
 
 STICKY_TIMEOUT = timedelta(seconds=1)
 """A workflow task that its last worker does not take goes to another one after this, not after the default 10 s."""
+CACHED_CALLS = 1000
+"""More than the calls at one time. A call above it loses nothing, but each of its turns replays its whole history."""
 SHUTDOWN_WITHIN = timedelta(seconds=5)
+"""For activities under way, a dial above all; then they are cancelled, and other workers try again what may be tried."""
 ACTIVITY_THREADS = 16
 
 
@@ -49,36 +59,46 @@ async def serve(settings: Settings) -> None:
     require_for_worker(settings)
     client = await connect(settings)
     await ensure_search_attributes(client)
+    await ensure_schedule_or_tell(client, every_s=settings.reconcile_every_s)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = await asyncio.to_thread(open_store, settings.database_url)
+    scripts = ScriptActivities(settings.scripts_dir, ScriptArchive(store.engine))
+    await asyncio.to_thread(scripts.archive_folder)
     with ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity") as threads:
-        async with AsyncExitStack() as stack:
-            for worker in workers(client, settings, store, threads):
-                await stack.enter_async_context(worker)
-            log.info("worker_ready", temporal=settings.temporal_address)
-            await stop.wait()
+        await run_until(
+            stop,
+            workers(client, settings, store, scripts, threads),
+            ready=lambda: log.info(
+                "worker_ready", temporal=settings.temporal_address, build=settings.worker_build_id
+            ),
+        )
     store.close()
+    log.info("worker_stopped")
 
 
 def workers(
-    client: Client, settings: Settings, store: CrmStore, threads: ThreadPoolExecutor
+    client: Client,
+    settings: Settings,
+    store: CrmStore,
+    scripts: ScriptActivities,
+    threads: ThreadPoolExecutor,
 ) -> list[Worker]:
     """One worker a task queue, so that a slow kind of work cannot hold up another."""
-    scripts = ScriptActivities(settings.scripts_dir)
     crm = CrmActivities(store)
     post_call = PostCallActivities(
         base_url=base_url(settings.llm_base_url),
         api_key=settings.llm_api_key.get_secret_value(),
         model=settings.llm_model,
     )
+    carrier = TwilioCalls(
+        account_sid=settings.twilio_account_sid,
+        auth_token=settings.twilio_auth_token.get_secret_value(),
+        base_url=base_url(settings.twilio_api_base_url),
+    )
     dialling = DiallingActivities(
-        TwilioCalls(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            base_url=base_url(settings.twilio_api_base_url),
-        ),
+        carrier,
         store,
         DialPlan(
             public_url=base_url(settings.public_url),
@@ -91,6 +111,8 @@ def workers(
             client,
             task_queue=CALLS_TASK_QUEUE,
             workflows=[CallWorkflow],
+            deployment_config=pinned_to(settings.worker_build_id),
+            max_cached_workflows=CACHED_CALLS,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,
         ),
@@ -117,6 +139,14 @@ def workers(
                 dialling.connect_person,
             ],
             activity_executor=threads,
+            graceful_shutdown_timeout=SHUTDOWN_WITHIN,
+        ),
+        Worker(
+            client,
+            task_queue=RECONCILE_TASK_QUEUE,
+            workflows=[ReconcileWorkflow],
+            activities=[ReconcileActivities(ClosedCalls(client), carrier).hang_up_orphans],
+            max_cached_workflows=10,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,
         ),
     ]

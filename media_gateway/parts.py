@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
@@ -21,6 +21,8 @@ class GatewayParts:
     public_url: str
     """No trailing slash."""
     inbound_script: str
+    inbound_script_hash: Callable[[], str]
+    """Blocking: the content hash of that script as it is now; empty when it cannot be read."""
     longest_message_bytes: int
     signature: CarrierSignature
     tokens: StreamTokens

@@ -5,6 +5,7 @@ No rule lives here: a webhook is a signal to the call's workflow, or asks it wha
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import structlog
@@ -57,6 +58,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
             to=_text(form, "To"),
             from_=_text(form, "From"),
             direction=Direction.INBOUND,
+            script_hash=await asyncio.to_thread(parts.inbound_script_hash),
         )
         try:
             await parts.link.start_inbound(call)

@@ -73,6 +73,11 @@ class CrmStore:
             _share_sqlite(self._engine)
         _Base.metadata.create_all(self._engine)
 
+    @property
+    def engine(self) -> Engine:
+        """For the worker's other stores: one pool of connections."""
+        return self._engine
+
     def contact(self, phone: str) -> Contact | None:
         """Who is at this number."""
         with Session(self._engine) as session:

@@ -17,8 +17,10 @@ from twilio.twiml.voice_response import VoiceResponse
 
 API_HOST = "https://api.twilio.com"
 TIMEOUT_S = 10.0
-ALREADY_OVER = frozenset({20404, 21220})
+UNKNOWN_CALL = 20404
+ALREADY_OVER = frozenset({UNKNOWN_CALL, 21220})
 """Error codes of an update to a call that has ended meanwhile."""
+ALIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
 
 
 class CarrierRefused(Exception):
@@ -69,6 +71,15 @@ class TwilioCalls:
         response = VoiceResponse()
         response.dial(number)
         _told(lambda: self._client.calls(call_sid).update(twiml=str(response)))
+
+    def is_alive(self, call_sid: str) -> bool:
+        """Whether it is neither over nor unknown. Raises CarrierRefused or CarrierUnclear."""
+        try:
+            return str(_told(self._client.calls(call_sid).fetch).status) in ALIVE
+        except CarrierRefused as error:
+            if error.code == UNKNOWN_CALL:
+                return False
+            raise
 
     def end(self, call_sid: str) -> tuple[str, int | None]:
         """End a call, whatever its state; returns its last status and duration in seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.errors import call_not_placed, call_unknown, script_refused
 from tests.core.scripts import SAMPLE_TEXT, TODAY
@@ -157,8 +157,15 @@ class House:
         self.do_not_call.append(entry)
 
     @asynccontextmanager
-    async def open(self, client: Client) -> AsyncIterator[None]:
-        """Workers on the three queues."""
+    async def open(
+        self,
+        client: Client,
+        *,
+        call: type[CallWorkflow] = CallWorkflow,
+        more: Sequence[Callable[..., object]] = (),
+        deployment: WorkerDeploymentConfig | None = None,
+    ) -> AsyncIterator[None]:
+        """Workers on the three queues; with another version of the workflow, and the activities it needs more."""
         async with AsyncExitStack() as stack:
             if self.gateway != "gone":
                 gateway = Worker(
@@ -168,7 +175,12 @@ class House:
                 )
                 await stack.enter_async_context(gateway)
             for worker in (
-                Worker(client, task_queue=CALLS_TASK_QUEUE, workflows=[CallWorkflow]),
+                Worker(
+                    client,
+                    task_queue=CALLS_TASK_QUEUE,
+                    workflows=[call],
+                    deployment_config=deployment,
+                ),
                 Worker(
                     client,
                     task_queue=ACTIVITIES_TASK_QUEUE,
@@ -178,6 +190,7 @@ class House:
                         self.read_call,
                         self.write_outcome,
                         self.record_do_not_call,
+                        *more,
                     ],
                 ),
                 Worker(

@@ -25,6 +25,7 @@ from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
+    INBOUND_HASH,
     LOUD,
     FakeDetectors,
     FakeDialogue,
@@ -222,6 +223,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             gateway_id="gateway-test",
             public_url=running.url,
             inbound_script="solar_consult",
+            inbound_script_hash=lambda: INBOUND_HASH,
             longest_message_bytes=20_000,
             signature=CarrierSignature(AUTH_TOKEN, running.url),
             tokens=running.tokens,

@@ -23,10 +23,11 @@ from workflows.contracts.payloads import (
     TurnRecord,
 )
 from workflows.script.machine import initial_state
-from workflows.script.parse import parse_script
+from workflows.script.parse import content_hash, parse_script
 from workflows.turn_book import TurnBook
 
 SCRIPT_YAML = Path("sales_scripts/solar_consult.yaml").read_text(encoding="utf-8")
+INBOUND_HASH = content_hash(SCRIPT_YAML)
 TODAY = "2026-11-23"
 LOUD = 0x10
 """A mu-law byte that the fake detector takes for speech; 0xFF is silence."""

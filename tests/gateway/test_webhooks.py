@@ -13,6 +13,7 @@ from twilio.request_validator import RequestValidator
 
 from media_gateway.signed_form import LONGEST_FORM_BYTES
 from tests.gateway.conftest import AUTH_TOKEN, Gateway
+from tests.gateway.fakes import INBOUND_HASH
 from workflows.contracts.payloads import AfterStream, CarrierStatus, Direction, NextStep
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
@@ -143,6 +144,7 @@ async def test_a_call_that_comes_in_starts_a_workflow_of_its_own(gateway: Gatewa
     assert call.call_id == "in-CA1"
     assert call.direction is Direction.INBOUND
     assert call.from_ == CALL["From"]
+    assert call.script_hash == INBOUND_HASH, "pinned to the script as it was when the call came in"
 
 
 async def test_a_status_reaches_the_workflow(gateway: Gateway) -> None:

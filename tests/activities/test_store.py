@@ -1,4 +1,4 @@
-"""The CRM on SQLite, and the activities around it and around the scripts folder."""
+"""The CRM on SQLite, and the activities around it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.crm_store import CrmStore
 from activities.crm import CrmActivities
-from activities.scripts import ScriptActivities
 from callspine.worker import open_store
-from tests.core.scripts import SAMPLE, SMALL
 from workflows.contracts.activities import (
-    SCRIPT_REFUSED,
     DoNotCall,
-    LoadScript,
     LookUpCallee,
     WriteOutcome,
 )
@@ -101,35 +96,3 @@ def test_a_callee_is_looked_up(store: CrmStore) -> None:
     assert stranger.today > look_up(activities.look_up_callee, near).today
     utc = look_up(activities.look_up_callee, LookUpCallee(phone=PHONE, time_zone="Mars/Olympus"))
     assert len(utc.today) == 10
-
-
-def refusal(folder: Path, name: str, script_hash: str = "") -> str:
-    with pytest.raises(ApplicationError) as refused:
-        ScriptActivities(folder).load_script(LoadScript(script_id=name, script_hash=script_hash))
-    assert refused.value.type == SCRIPT_REFUSED
-    assert refused.value.non_retryable
-    return str(refused.value.message)
-
-
-def test_a_script_is_loaded_by_its_name() -> None:
-    loaded = ScriptActivities(Path("sales_scripts")).load_script(
-        LoadScript(script_id="solar_consult", script_hash=SAMPLE.content_hash)
-    )
-    assert loaded.content_hash == SAMPLE.content_hash
-
-
-@pytest.mark.parametrize("name", ["../secret", "a/b", "", "a b", "x" * 101])
-def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret.yaml").write_text(SMALL)
-    (tmp_path / "in").mkdir()
-    assert "not a script's name" in refusal(tmp_path / "in", name)
-
-
-def test_a_script_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -> None:
-    assert "none.yaml cannot be read" in refusal(tmp_path, "none")
-    (tmp_path / "odd.yaml").write_bytes(b"\xff\xfe")
-    assert "odd.yaml cannot be read" in refusal(tmp_path, "odd")
-    (tmp_path / "bad.yaml").write_text(SMALL.replace("to: end", "to: nowhere"))
-    assert "bad.yaml:" in refusal(tmp_path, "bad")
-    (tmp_path / "small.yaml").write_text(SMALL)
-    assert "not the 123 that was asked for" in refusal(tmp_path, "small", "123")

@@ -1,0 +1,85 @@
+"""A real Temporal server from its wheel, for what the time-skipping one does not have: deployments, schedules, processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+
+from callspine.temporal_server import TemporalServer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def dev_server(folder: Path) -> AsyncIterator[Client]:
+    """A server of its own, in memory."""
+    port = free_port()
+    log = folder / "temporal.log"
+    async with TemporalServer(port=port, ui_port=free_port(), db_file=None, log_file=log):
+        yield await Client.connect(f"127.0.0.1:{port}")
+
+
+async def until(condition: Callable[[], object], within_s: float = 20) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+class WorkerProcess:
+    """`callspine worker` as an operator runs it. Its log is `log`; leaving the context kills it if it still runs."""
+
+    def __init__(self, client: Client, carrier_url: str, folder: Path, **variables: str) -> None:
+        self.log = folder / f"worker-{free_port()}.log"
+        self._environment = {
+            **{
+                name: text for name, text in os.environ.items() if not name.startswith("CALLSPINE_")
+            },
+            "CALLSPINE_TEMPORAL_ADDRESS": client.service_client.config.target_host,
+            "CALLSPINE_TWILIO_API_BASE_URL": carrier_url,
+            "CALLSPINE_TWILIO_FROM": "+12125550100",
+            "CALLSPINE_LLM_API_KEY": "none",
+            "CALLSPINE_LLM_BASE_URL": "http://127.0.0.1:9",
+            "CALLSPINE_DATABASE_URL": f"sqlite:///{folder}/crm.db",
+            **variables,
+        }
+
+    async def __aenter__(self) -> WorkerProcess:
+        with self.log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "callspine", "worker"),
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+        await until(lambda: "worker_ready" in self.said or self._process.returncode is not None)
+        assert self._process.returncode is None, self.said
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    async def terminate(self, *, within_s: float) -> tuple[int, float]:
+        """SIGTERM; its exit status and the seconds that it took. Raises TimeoutError."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self._process.wait(), within_s)
+        return status, loop.time() - began_s
