@@ -129,6 +129,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         chosen["STREAM_TOKEN_SECRET"] = secrets.token_hex(32)
     if "database_url" not in settings.model_fields_set:
         chosen["DATABASE_URL"] = f"sqlite:///{settings.var_dir / 'callspine.db'}"
+    if "outbox_dir" not in settings.model_fields_set:
+        chosen["OUTBOX_DIR"] = str(settings.var_dir / "outbox")
     for name in stand_ins:
         chosen |= by_name[name]
     return {PREFIX + key: value for key, value in chosen.items()}
