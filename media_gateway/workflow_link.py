@@ -103,6 +103,10 @@ class TemporalLink:
         """Wait until everything handed over was acknowledged; False when it was not in time."""
         return await self._outbox.flush(call_id, within_s=within_s)
 
+    async def written(self) -> bool:
+        """Wait until everything handed over so far is on disk; False when some of it could not be brought there."""
+        return await self._outbox.written()
+
     async def close(self, *, within_s: float = 5.0) -> None:
         """Deliver what can be delivered in time, then stop. The log says how many stay on disk. Idempotent."""
         await self._outbox.close(within_s=within_s)
