@@ -14,6 +14,8 @@ from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
 from workflows.contracts.payloads import call_workflow_id
 
 RPC_TIMEOUT = timedelta(seconds=5)
+LONGEST_BODY_BYTES = 2_000_000
+"""The server refuses longer ones, and far longer ones with a status that looks as if another try could help."""
 _NO_NAMESPACE = "NamespaceNotFoundFailure"
 
 
@@ -37,6 +39,8 @@ class SignalCourier:
 
     async def deliver(self, letter: Letter) -> None:
         """Signal the call's workflow."""
+        if len(letter.body) > LONGEST_BODY_BYTES:
+            raise Undeliverable(f"{len(letter.body)} bytes are too many for a signal")
         request = SignalWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=call_workflow_id(letter.call_id)),

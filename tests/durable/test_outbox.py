@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from callspine.gateway import open_link
 from callspine.settings import Settings, SettingsError
+from callspine.temporal_server import temporal_cli
+from media_gateway.outbox.letter import Letter, Undeliverable
+from media_gateway.signals import SignalCourier
 from media_gateway.workflow_link import TemporalLink
 from tests.durable import dying_gateway
 from tests.durable.cable import cable_to
@@ -199,12 +202,42 @@ async def test_a_codec_without_its_key_writes_nothing_and_says_so(
         await handle.terminate()
 
 
-async def test_a_wrong_namespace_drops_nothing(client: Client, outbox_file: Path) -> None:
-    address = client.service_client.config.target_host
+@pytest.fixture
+async def full_server() -> AsyncIterator[Client]:
+    """The dev server: the one that skips time knows neither request ids nor namespaces."""
+    cli = str(temporal_cli())
+    async with await WorkflowEnvironment.start_local(dev_server_existing_path=cli) as environment:
+        yield environment.client
+
+
+async def test_a_signal_that_is_sent_again_is_taken_once(full_server: Client) -> None:
+    handle = await full_server.start_workflow("Anything", id="call/c1", task_queue="nobody")
+    courier = SignalCourier(full_server)
+    body = await courier.seal("c1", OPENING)
+    letter = Letter(
+        number=1, call_id="c1", kind="turn_completed", request_id="r1", at_s=0.0, body=body
+    )
+    for _ in range(3):
+        await courier.deliver(letter)
+    await courier.deliver(replace(letter, request_id="r2"))
+    signals = [
+        event.workflow_execution_signaled_event_attributes.signal_name
+        async for event in handle.fetch_history_events()
+        if event.HasField("workflow_execution_signaled_event_attributes")
+    ]
+    assert signals == ["turn_completed"] * 2
+    with pytest.raises(Undeliverable, match="NOT_FOUND"):
+        await courier.deliver(replace(letter, call_id="nobody"))
+    with pytest.raises(Undeliverable, match="too many"):
+        await courier.deliver(replace(letter, body=await courier.seal("c1", "x" * 6_000_000)))
+
+
+async def test_a_wrong_namespace_drops_nothing(full_server: Client, outbox_file: Path) -> None:
+    address = full_server.service_client.config.target_host
     astray = await Client.connect(address, namespace="no-such-namespace")
     link = await TemporalLink.open(astray, outbox_file)
     link.turn_completed("c1", OPENING)
-    assert not await link.flush("c1", within_s=1)
+    assert not await link.flush("c1", within_s=0.5)
     await link.close(within_s=0)
     assert link.depth == 1
 
