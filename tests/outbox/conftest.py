@@ -18,4 +18,4 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def logs() -> Iterator[list[EventDict]]:
     with capture_logs() as lines:
-        yield lines  # type: ignore[misc]
+        yield lines

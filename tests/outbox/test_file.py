@@ -16,7 +16,8 @@ import pytest
 from structlog.typing import EventDict
 
 from media_gateway.errors import OutboxInUse, OutboxRefused
-from media_gateway.outbox.file import APPLICATION_ID, OutboxFile
+from media_gateway.outbox.claim import APPLICATION_ID
+from media_gateway.outbox.file import OutboxFile
 from media_gateway.outbox.letter import Letter
 from media_gateway.outbox.outbox import Outbox
 from tests.outbox.post import CALLS, Post, until
@@ -113,6 +114,21 @@ async def test_a_damaged_database_is_set_aside_with_what_can_still_be_read(
     await assert_a_new_one_works(path)
     assert set_aside(path).read_bytes() == damaged
     assert "outbox_corrupted" in [line["event"] for line in logs]
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"), [(b"message 1", b"massage 1"), (b"\x05aturn_c", b"\x05\xffturn_c")]
+)
+async def test_a_single_changed_byte_is_noticed(
+    path: Path, logs: list[EventDict], was: bytes, is_now: bytes
+) -> None:
+    await leave_letters(path, 3)
+    damaged = path.read_bytes().replace(was, is_now)
+    path.write_bytes(damaged)
+    await assert_a_new_one_works(path)
+    assert set_aside(path).read_bytes() == damaged
+    (line,) = [line for line in logs if line["event"] == "outbox_corrupted"]
+    assert line["reason"].endswith("is not what was written")
 
 
 async def test_a_truncated_database_is_set_aside(path: Path) -> None:
