@@ -19,7 +19,9 @@ from temporalio.testing import WorkflowEnvironment
 from callspine.gateway import open_link
 from callspine.settings import Settings, SettingsError
 from callspine.temporal_server import temporal_cli
-from media_gateway.outbox.letter import Letter, Undeliverable
+from media_gateway import workflow_link
+from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
+from media_gateway.outbox.outbox import Outbox
 from media_gateway.signals import SignalCourier
 from media_gateway.workflow_link import TemporalLink
 from tests.durable import dying_gateway
@@ -37,6 +39,7 @@ from workflows.contracts.payloads import (
 )
 
 REQUEST = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", nonce="n1")
+AGAIN = replace(REQUEST, stream_sid="MZ2", nonce="n2")
 OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING, lines_heard=["disclosure.opening"])
 WORDS = "my roof is made of marzipan"
 
@@ -90,6 +93,21 @@ async def test_temporal_away_and_back(
         await handle.terminate()
 
 
+class Slow(SignalCourier):
+    """An attach overtakes its signals, where nobody waits."""
+
+    async def deliver(self, letter: Letter) -> None:
+        await asyncio.sleep(0.1)
+        await super().deliver(letter)
+
+
+class Stuck(SignalCourier):
+    """Its signals never arrive."""
+
+    async def deliver(self, letter: Letter) -> None:
+        raise DeliveryFailed("stuck")
+
+
 async def test_a_gateway_that_was_killed_tells_its_turns_before_it_takes_the_call_again(
     client: Client, house: House, outbox_file: Path
 ) -> None:
@@ -104,8 +122,8 @@ async def test_a_gateway_that_was_killed_tells_its_turns_before_it_takes_the_cal
         )
         assert died.returncode == -9
 
-        link = await TemporalLink.open(client, outbox_file)
-        attached = await link.attach("c1", replace(REQUEST, stream_sid="MZ2", nonce="n2"))
+        link = TemporalLink(client, await Outbox.open(outbox_file, Slow(client)))
+        attached = await link.attach("c1", AGAIN)
         assert attached.next_seq == dying_gateway.TURNS.stop
         turn = replace(spoken(attached.next_seq), epoch=attached.epoch)
         link.turn_completed("c1", turn)
@@ -117,6 +135,23 @@ async def test_a_gateway_that_was_killed_tells_its_turns_before_it_takes_the_cal
         ]
         assert now.ignored_signals == 0
         await link.close()
+        await handle.terminate()
+
+
+async def test_a_call_does_not_wait_for_ever_for_its_older_messages(
+    client: Client, house: House, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_link, "LEFT_OVER_WITHIN_S", 0.1)
+    async with house.open(client):
+        handle, link = await with_an_opening(client, outbox_file)
+        await link.close()
+        link = TemporalLink(client, await Outbox.open(outbox_file, Stuck(client)))
+        link.turn_completed("c1", spoken(2))
+        with capture_logs() as logs:
+            attached = await link.attach("c1", AGAIN)
+        assert (attached.epoch, attached.next_seq) == (2, 2)
+        assert "attach_before_older_messages" in [line["event"] for line in logs]
+        await link.close(within_s=0)
         await handle.terminate()
 
 
