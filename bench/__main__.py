@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bench import idle_calls, reply_path
+from bench import idle_calls, outbox, reply_path
 
-ALL = {"reply_path": reply_path.main, "idle_calls": idle_calls.main}
+ALL = {"reply_path": reply_path.main, "idle_calls": idle_calls.main, "outbox": outbox.main}
 
 
 def main() -> int:

@@ -13,15 +13,17 @@ os.environ.setdefault("BAML_LOG", "off")
 import httpx
 import structlog
 import uvicorn
+from temporalio.client import Client
 
 from callspine.connect import connect
 from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
-from callspine.settings import Settings, base_url, require_for_gateway
+from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
+from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
 from media_gateway.parts import GatewayParts
@@ -50,9 +52,28 @@ async def serve(settings: Settings) -> None:
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
     client = await connect(settings)
+    link = await open_link(settings, client)
     sessions = Sessions()
-    async with directive_worker(client, settings.gateway_id, sessions):
-        await serve_with(settings, TemporalLink(client), sessions)
+    try:
+        async with directive_worker(client, settings.gateway_id, sessions):
+            await serve_with(settings, link, sessions)
+    finally:
+        await link.close()
+
+
+async def open_link(settings: Settings, client: Client) -> TemporalLink:
+    """The link with this gateway's outbox. Raises SettingsError when its file cannot be used."""
+    try:
+        return await TemporalLink.open(client, settings.outbox_dir / f"{settings.gateway_id}.db")
+    except OutboxInUse as error:
+        raise SettingsError(
+            f"{error}: stop the other gateway {settings.gateway_id}, "
+            f"or set {PREFIX}GATEWAY_ID to another name for this one"
+        ) from None
+    except OutboxRefused as error:
+        raise SettingsError(
+            f"{error}: see to it, or set {PREFIX}OUTBOX_DIR to a folder that the gateway may write to"
+        ) from None
 
 
 async def serve_with(

@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     port: int = 8040
     public_url: AnyUrl = AnyUrl("http://127.0.0.1:8040")
     """How the carrier reaches the gateway. Signatures are checked against it, never against the Host header."""
-    gateway_id: str = "gateway-1"
+    gateway_id: str = Field(default="gateway-1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """Names the gateway's outbox file, too: two gateways that share a disk need two ids."""
     stream_token_secret: SecretStr = SecretStr("")
     """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
     drain_within_s: float = Field(default=25.0, ge=0, le=600)
@@ -82,6 +83,8 @@ class Settings(BaseSettings):
     var_dir: Path = Path("var")
 
     # --- stores ------------------------------------------------------------------------------
+    outbox_dir: Path = Path("var/outbox")
+    """Messages that Temporal has not acknowledged, in `<gateway_id>.db`: a local disk that outlives the process."""
     scripts_dir: Path = Path("sales_scripts")
     inbound_script: str = "solar_consult"
     """The script of calls that come in."""

@@ -141,6 +141,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         chosen["WORKER_BUILD_ID"] = build_id_of_this_code()
     if "database_url" not in settings.model_fields_set:
         chosen["DATABASE_URL"] = f"sqlite:///{settings.var_dir / 'callspine.db'}"
+    if "outbox_dir" not in settings.model_fields_set:
+        chosen["OUTBOX_DIR"] = str(settings.var_dir / "outbox")
     for name in stand_ins:
         chosen |= by_name[name]
     return {PREFIX + key: value for key, value in chosen.items()}

@@ -3,7 +3,9 @@
 GatewayError
 ├── VendorUnavailable   a vendor cannot be reached, or broke off (vendor's fault; another try may help)
 ├── NoUsableReply       the model gave nothing that may be spoken (vendor's fault; the authored line is spoken)
-└── AttachRefused       the workflow does not give this stream the call (ours or a stranger's fault; close the stream)
+├── AttachRefused       the workflow does not give this stream the call (ours or a stranger's fault; close the stream)
+└── OutboxRefused       the outbox on disk cannot be used (the operator's to settle; the gateway does not start)
+    └── OutboxInUse     another process has it
 """
 
 from __future__ import annotations
@@ -36,3 +38,11 @@ class NoUsableReply(GatewayError):
 
 class AttachRefused(GatewayError):
     """The workflow refused the stream."""
+
+
+class OutboxRefused(GatewayError):
+    """The outbox on disk cannot be used. The message names the file and says what is wrong with it."""
+
+
+class OutboxInUse(OutboxRefused):
+    """Another process has this outbox: two gateways run under one id."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from media_gateway.errors import AttachRefused
+from media_gateway.outbox.outbox import Outbox
+from media_gateway.signals import SignalCourier
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import (
     AfterStream,
@@ -29,29 +30,42 @@ from workflows.starter import start_call
 
 log = structlog.get_logger(__name__)
 
-Send = Callable[[], Awaitable[None]]
-
-LONGEST_OUTBOX = 1000
-"""Messages of one call that may wait for Temporal: more than an hour's turns. Above it the oldest is kept, the newest refused."""
-RPC_TIMEOUT = timedelta(seconds=5)
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 2.0
 UPDATE_TIMEOUT_S = 10.0
 """Below the carrier's 15 s for a webhook."""
+LEFT_OVER_WITHIN_S = 2.0
+"""What an attach may wait for older messages of its call: the caller hears nothing meanwhile."""
 
 
 class TemporalLink:
-    """Implements `WorkflowLink`, and what the webhooks need besides."""
+    """Implements `WorkflowLink`, and what the webhooks need besides. Make it with `open`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, outbox: Outbox) -> None:
         self._client = client
-        self._outboxes: dict[str, _Outbox] = {}
+        self._outbox = outbox
+
+    @classmethod
+    async def open(cls, client: Client, outbox_file: Path) -> TemporalLink:
+        """With the messages that an earlier process left in this file. Raises OutboxRefused."""
+        return cls(client, await Outbox.open(outbox_file, SignalCourier(client)))
+
+    @property
+    def depth(self) -> int:
+        """Messages that Temporal has not acknowledged."""
+        return self._outbox.depth
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Seconds that the oldest of them waits; 0 when there is none."""
+        return self._outbox.oldest_age_s
 
     def _handle(self, call_id: str) -> WorkflowHandle[CallWorkflow, CallResult]:
         return self._client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call_id))
 
     async def attach(self, call_id: str, request: AttachRequest) -> Attached:
         """Take the call's media over. Raises AttachRefused when the workflow says no or cannot be asked in time."""
+        # A gateway that was restarted in mid-call still has turns of it: the answer is to know them.
+        if not await self._outbox.flush(call_id, within_s=LEFT_OVER_WITHIN_S):
+            log.warning("attach_before_older_messages", call_id=call_id, depth=self.depth)
         try:
             async with asyncio.timeout(UPDATE_TIMEOUT_S):
                 return await self._handle(call_id).execute_update(CallWorkflow.attach, request)
@@ -71,113 +85,28 @@ class TemporalLink:
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
         """Hand a turn over; see `WorkflowLink`."""
-        handle = self._handle(call_id)
-        self._post(
-            call_id,
-            lambda: handle.signal(CallWorkflow.turn_completed, turn, rpc_timeout=RPC_TIMEOUT),
-        )
+        self._outbox.put(call_id, CallWorkflow.turn_completed.__name__, turn)
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
         """Hand a status callback over."""
-        handle = self._handle(call_id)
-        self._post(
-            call_id,
-            lambda: handle.signal(CallWorkflow.carrier_status, update, rpc_timeout=RPC_TIMEOUT),
-        )
+        self._outbox.put(call_id, CallWorkflow.carrier_status.__name__, update)
 
     def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
         """Hand the answering machine verdict over."""
-        handle = self._handle(call_id)
-        self._post(
-            call_id,
-            lambda: handle.signal(CallWorkflow.answered_by, verdict, rpc_timeout=RPC_TIMEOUT),
-        )
+        self._outbox.put(call_id, CallWorkflow.answered_by.__name__, verdict)
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         """Hand the end of a stream over."""
-        handle = self._handle(call_id)
-        self._post(
-            call_id, lambda: handle.signal(CallWorkflow.media_lost, lost, rpc_timeout=RPC_TIMEOUT)
-        )
+        self._outbox.put(call_id, CallWorkflow.media_lost.__name__, lost)
 
     async def flush(self, call_id: str, *, within_s: float) -> bool:
         """Wait until everything handed over was acknowledged; False when it was not in time."""
-        outbox = self._outboxes.get(call_id)
-        return outbox is None or await outbox.drained(within_s)
+        return await self._outbox.flush(call_id, within_s=within_s)
+
+    async def written(self) -> bool:
+        """Wait until everything handed over so far is on disk; False when some of it could not be brought there."""
+        return await self._outbox.written()
 
     async def close(self, *, within_s: float = 5.0) -> None:
-        """Deliver what can be delivered in time, then stop."""
-        deadline = asyncio.get_running_loop().time() + within_s
-        for call_id, outbox in list(self._outboxes.items()):
-            left_s = deadline - asyncio.get_running_loop().time()
-            if not await outbox.drained(max(0.0, left_s)):
-                log.error("outbox_lost_at_shutdown", call_id=call_id, messages=outbox.waiting)
-            outbox.cancel()
-        self._outboxes.clear()
-
-    def _post(self, call_id: str, send: Send) -> None:
-        outbox = self._outboxes.get(call_id)
-        if outbox is None:
-            outbox = self._outboxes[call_id] = _Outbox(call_id, self._forget)
-        outbox.put(send)
-
-    def _forget(self, call_id: str) -> None:
-        self._outboxes.pop(call_id, None)
-
-
-class _Outbox:
-    """One call's messages to its workflow: in order, each until it is acknowledged. Gone when it is empty."""
-
-    def __init__(self, call_id: str, forget: Callable[[str], None]) -> None:
-        self._call_id = call_id
-        self._forget = forget
-        self._queue: asyncio.Queue[Send] = asyncio.Queue(LONGEST_OUTBOX)
-        self._task = asyncio.create_task(self._deliver(), name=f"outbox {call_id}")
-
-    @property
-    def waiting(self) -> int:
-        """Messages not acknowledged yet."""
-        return self._queue.qsize()
-
-    def put(self, send: Send) -> None:
-        """Queue a message; a full queue refuses it aloud."""
-        try:
-            self._queue.put_nowait(send)
-        except asyncio.QueueFull:
-            log.critical("outbox_full", call_id=self._call_id, longest=LONGEST_OUTBOX)
-
-    async def drained(self, within_s: float) -> bool:
-        """Wait for the queue to be empty and acknowledged."""
-        try:
-            async with asyncio.timeout(within_s):
-                await asyncio.shield(self._task)
-        except TimeoutError:
-            return False
-        return True
-
-    def cancel(self) -> None:
-        """Stop trying."""
-        self._task.cancel()
-
-    async def _deliver(self) -> None:
-        while not self._queue.empty():
-            send = self._queue.get_nowait()
-            await self._until_acknowledged(send)
-        self._forget(self._call_id)
-
-    async def _until_acknowledged(self, send: Send) -> None:
-        wait_s = RETRY_FIRST_S
-        while True:
-            try:
-                await send()
-            except RPCError as error:
-                if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
-                    log.warning(
-                        "workflow_not_reachable", call_id=self._call_id, status=error.status.name
-                    )
-                    return
-                log.warning("temporal_away", call_id=self._call_id, status=error.status.name)
-                await asyncio.sleep(wait_s)
-                wait_s = min(RETRY_MOST_S, 2 * wait_s)
-            else:
-                return
+        """Deliver what can be delivered in time, then stop. The log says how many stay on disk. Idempotent."""
+        await self._outbox.close(within_s=within_s)

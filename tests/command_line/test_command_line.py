@@ -199,9 +199,12 @@ def test_stand_ins_do_not_override_what_the_user_set(monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(name)
     chosen = stand_in_environment(load_settings(), STAND_INS)
     assert chosen["CALLSPINE_DATABASE_URL"].startswith("sqlite:///")
+    assert chosen["CALLSPINE_OUTBOX_DIR"] == "var/outbox"
     assert chosen["CALLSPINE_STREAM_TOKEN_SECRET"]
     monkeypatch.setenv("CALLSPINE_DATABASE_URL", "postgresql+psycopg://h/crm")
     monkeypatch.setenv("CALLSPINE_STREAM_TOKEN_SECRET", "mine")
+    monkeypatch.setenv("CALLSPINE_OUTBOX_DIR", "/srv/outbox")
     chosen = stand_in_environment(load_settings(), STAND_INS)
     assert "CALLSPINE_DATABASE_URL" not in chosen
     assert "CALLSPINE_STREAM_TOKEN_SECRET" not in chosen
+    assert "CALLSPINE_OUTBOX_DIR" not in chosen

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -33,8 +36,19 @@ REQUEST = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", no
 OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING)
 
 
-async def test_a_call_through_the_link(client: Client, house: House) -> None:
-    link = TemporalLink(client)
+@pytest.fixture
+def outbox_file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway-1.db"
+
+
+@pytest.fixture
+async def link(client: Client, outbox_file: Path) -> AsyncIterator[TemporalLink]:
+    link = await TemporalLink.open(client, outbox_file)
+    yield link
+    await link.close()
+
+
+async def test_a_call_through_the_link(client: Client, link: TemporalLink, house: House) -> None:
     async with house.open(client):
         handle = await start(client, call_id="c1")
         await until(handle, contract.PLACE_CALL)
@@ -58,11 +72,11 @@ async def test_a_call_through_the_link(client: Client, house: House) -> None:
         assert await link.flush("c1", within_s=10)
         await handle.result()
     assert after.step is NextStep.RECONNECT
-    await link.close()
 
 
-async def test_a_stream_that_the_call_does_not_want(client: Client, house: House) -> None:
-    link = TemporalLink(client)
+async def test_a_stream_that_the_call_does_not_want(
+    client: Client, link: TemporalLink, house: House
+) -> None:
     with pytest.raises(AttachRefused):
         await link.attach("nobody", REQUEST)
     async with house.open(client):
@@ -74,21 +88,21 @@ async def test_a_stream_that_the_call_does_not_want(client: Client, house: House
         with pytest.raises(AttachRefused):
             await link.attach("c1", replace(REQUEST, nonce="n2", call_sid="CA2"))
         await handle.terminate()
-    await link.close()
 
 
-async def test_a_call_that_is_gone_costs_a_line_in_the_log(client: Client) -> None:
-    link = TemporalLink(client)
+async def test_a_call_that_is_gone_costs_a_line_in_the_log(link: TemporalLink) -> None:
     for seq in range(1, 4):
         link.turn_completed("nobody", replace(OPENING, seq=seq))
     assert await link.flush("nobody", within_s=10)
     assert await link.flush("never heard of", within_s=0.1)
+    assert link.depth == 0
     with pytest.raises(RPCError):
         await link.stream_ended("nobody", CALL_SID)
 
 
-async def test_the_same_incoming_call_twice(client: Client, house: House) -> None:
-    link = TemporalLink(client)
+async def test_the_same_incoming_call_twice(
+    client: Client, link: TemporalLink, house: House
+) -> None:
     call = CallInput(
         call_id="in-CA1", script_id="solar", to="+12125550100", direction=Direction.INBOUND
     )
@@ -102,9 +116,9 @@ async def test_the_same_incoming_call_twice(client: Client, house: House) -> Non
 
 
 async def test_temporal_away_holds_nobody_up(
-    environment: WorkflowEnvironment, house: House
+    environment: WorkflowEnvironment, house: House, outbox_file: Path
 ) -> None:
-    link = TemporalLink(environment.client)
+    link = await TemporalLink.open(environment.client, outbox_file)
     async with house.open(environment.client):
         handle = await start(environment.client, call_id="c1")
         await until(handle, contract.PLACE_CALL)
@@ -114,5 +128,10 @@ async def test_temporal_away_holds_nobody_up(
     link.turn_completed("c1", OPENING)
     assert loop.time() - began_s < 0.1
     assert not await link.flush("c1", within_s=0.3)
-    await link.close(within_s=0.2)
-    assert await link.flush("c1", within_s=0.1), "what was given up is not waited for again"
+    with capture_logs() as logs:
+        await link.close(within_s=0.2)
+    (left,) = [line for line in logs if line["event"] == "outbox_left"]
+    assert left["messages"] == 1
+    assert not await link.flush("c1", within_s=0.1), (
+        "it stays on disk, and nobody pretends otherwise"
+    )

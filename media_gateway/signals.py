@@ -1,0 +1,65 @@
+"""How a message becomes a signal to a call's workflow, and which of Temporal's refusals are final."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.api.common.v1 import Payloads, WorkflowExecution
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.converter import WorkflowSerializationContext
+from temporalio.service import RPCError, RPCStatusCode
+
+from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
+from workflows.contracts.payloads import call_workflow_id
+
+RPC_TIMEOUT = timedelta(seconds=5)
+LONGEST_BODY_BYTES = 2_000_000
+"""The server refuses longer ones, and far longer ones with a status that looks as if another try could help."""
+_NO_NAMESPACE = "NamespaceNotFoundFailure"
+
+
+class SignalCourier:
+    """Implements `Courier`. A sealed letter is the signal's payloads as the client's data converter, codec and all, made them.
+
+    They go out as they lie on disk, under the letter's own request id: the server takes a signal that was sent twice, as
+    after an answer that was lost, once.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def seal(self, call_id: str, message: object) -> bytes:
+        """Encode a message. Raises what the converter or the codec raises."""
+        context = WorkflowSerializationContext(
+            namespace=self._client.namespace, workflow_id=call_workflow_id(call_id)
+        )
+        converter = self._client.data_converter.with_context(context)
+        return Payloads(payloads=await converter.encode([message])).SerializeToString()
+
+    async def deliver(self, letter: Letter) -> None:
+        """Signal the call's workflow."""
+        if len(letter.body) > LONGEST_BODY_BYTES:
+            raise Undeliverable(f"{len(letter.body)} bytes are too many for a signal")
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=call_workflow_id(letter.call_id)),
+            signal_name=letter.kind,
+            input=Payloads.FromString(letter.body),
+            identity=self._client.identity,
+            request_id=letter.request_id,
+        )
+        service = self._client.workflow_service
+        try:
+            await service.signal_workflow_execution(request, timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if _is_final(error):
+                raise Undeliverable(error.status.name) from error
+            raise DeliveryFailed(error.status.name) from error
+
+
+def _is_final(error: RPCError) -> bool:
+    """The workflow is over or unknown, or the message is no signal. A namespace that is missing is a wrong setting."""
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return not any(_NO_NAMESPACE in detail.type_url for detail in error.grpc_status.details)
+    return error.status is RPCStatusCode.INVALID_ARGUMENT
