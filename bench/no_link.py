@@ -13,6 +13,7 @@ from workflows.contracts.payloads import (
     CarrierUpdate,
     MediaLost,
     NextStep,
+    StreamEnded,
     TurnCompleted,
 )
 from workflows.script.machine import initial_state
@@ -41,7 +42,7 @@ class NoLink:
     async def start_inbound(self, call: CallInput) -> None:
         """Nothing."""
 
-    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
+    async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
         """Nothing follows."""
         return AfterStream(step=NextStep.HANG_UP)
 

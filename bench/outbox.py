@@ -19,7 +19,7 @@ from callspine.logs import configure
 from media_gateway.outbox.letter import DeliveryFailed, Letter
 from media_gateway.outbox.outbox import Outbox
 from media_gateway.signals import SignalCourier
-from workflows.contracts.payloads import TurnCompleted, TurnKind
+from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind
 
 CALLS = 100
 PACED, BURST = 2000, 10_000
@@ -37,8 +37,12 @@ TURN = TurnCompleted(
     move="worth_it",
     slots={"monthly_bill_usd": "$180"},
     stage="interest",
-    reply_words="That is a good deal more than most of your neighbours pay. Would you want a battery with it?",
-    heard_words="That is a good deal more than most of your neighbours pay. Would you want a battery with it?",
+    saying="That is a good deal more than most of your neighbours pay. Would you want a battery with it?",
+    before=TurnHeard(
+        seq=6,
+        heard_words="Okay, thanks. About how much do you pay for electricity a month?",
+        reply_words="Okay, thanks. About how much do you pay for electricity a month?",
+    ),
 )
 
 

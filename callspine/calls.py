@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from callspine.connect import connect
 from callspine.follow import follow
-from callspine.script_commands import read_script
+from callspine.scripts import read_script
 from callspine.settings import Settings, SettingsError, load_settings
 from workflows import search_attributes
 from workflows.call import CallWorkflow

@@ -3,6 +3,8 @@
 GatewayError
 ├── VendorUnavailable   a vendor cannot be reached, or broke off (vendor's fault; another try may help)
 ├── NoUsableReply       the model gave nothing that may be spoken (vendor's fault; the authored line is spoken)
+├── WorkflowAway        Temporal or its workers do not answer (nobody's fault here; ask again)
+├── CallGone            there is no such call to ask about (its workflow is over, or never was)
 ├── AttachRefused       the workflow does not give this stream the call (ours or a stranger's fault; close the stream)
 └── OutboxRefused       the outbox on disk cannot be used (the operator's to settle; the gateway does not start)
     └── OutboxInUse     another process has it
@@ -36,8 +38,16 @@ class NoUsableReply(GatewayError):
         self.proposed_move = proposed_move
 
 
+class WorkflowAway(GatewayError):
+    """The call's workflow cannot be asked now."""
+
+
+class CallGone(GatewayError):
+    """The call's workflow is over, was ended from outside, or never was."""
+
+
 class AttachRefused(GatewayError):
-    """The workflow refused the stream."""
+    """The workflow refused the stream, or could not be asked in time."""
 
 
 class OutboxRefused(GatewayError):

@@ -14,6 +14,7 @@ from workflows.contracts.payloads import (
     CallInput,
     CarrierUpdate,
     MediaLost,
+    StreamEnded,
     TurnCompleted,
 )
 from workflows.script.model import Script
@@ -111,10 +112,13 @@ class WorkflowLink(Protocol):
         """Take the call's media over. Raises `media_gateway.errors.AttachRefused`."""
 
     async def start_inbound(self, call: CallInput) -> None:
-        """Start the workflow of a call that came in; the same webhook twice finds the same one. Raises RPCError."""
+        """Start the workflow of a call that came in; the same webhook twice finds the same one.
 
-    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
-        """Ask what comes after a media stream. Raises RPCError, TimeoutError or WorkflowUpdateFailedError."""
+        Raises `media_gateway.errors.WorkflowAway`, or `CallGone` for a call that is over.
+        """
+
+    async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
+        """Ask what comes after a media stream. Raises `media_gateway.errors.WorkflowAway` or `CallGone`."""
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
         """Hand a turn over."""

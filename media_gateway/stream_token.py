@@ -14,6 +14,11 @@ VALID_FOR_S = 120
 """Seconds between the TwiML answer and the stream's `start`. The carrier needs one or two."""
 
 
+def nonce_of(token: str) -> str:
+    """The part of a token that names its stream: no secret, and no permission."""
+    return token.partition(".")[0]
+
+
 class StreamTokens:
     """Makes and checks stream tokens with a secret that all gateways share."""
 

@@ -11,25 +11,27 @@ import time
 import structlog
 from fastapi import APIRouter, Response
 from starlette.datastructures import FormData
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.service import RPCError
 
+from media_gateway.errors import CallGone, WorkflowAway
 from media_gateway.signed_form import Form, Parts
 from media_gateway.twilio import twiml
 from workflows.contracts.payloads import (
-    AfterStream,
     AnsweredBy,
     CallInput,
     CarrierStatus,
     CarrierUpdate,
     Direction,
-    NextStep,
+    StreamEnded,
 )
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/twilio")
 
 _DONE = Response(status_code=204)
+MOST_WAITS = 15
+"""Times that a caller is asked to wait while the workflow cannot be asked: a minute and a half in all."""
+SORRY = "We are sorry, we cannot take your call right now. Please call again later."
+LOST = "We are sorry, there is a problem on our side. We will call you another time. Goodbye."
 
 
 def _text(form: FormData, name: str) -> str:
@@ -62,11 +64,11 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
         )
         try:
             await parts.link.start_inbound(call)
-        except RPCError as error:
-            log.error("inbound_not_started", call_sid=call_sid, status=error.status.name)
-            sorry = "We are sorry, we cannot take your call right now. Please call again later."
-            after = AfterStream(step=NextStep.APOLOGISE, text=sorry)
-            return _xml(twiml.after_stream(parts.public_url, call_id, after, token=""))
+        except WorkflowAway as error:
+            log.error("inbound_not_started", call_sid=call_sid, reason=str(error))
+            return _xml(twiml.apologise(SORRY))
+        except CallGone:
+            return _xml(twiml.hang_up())
     token = parts.tokens.issue(call_id, now_s=time.time())
     log.info("call_answered", call_id=call_id, call_sid=call_sid)
     return _xml(twiml.connect_stream(parts.public_url, call_id, token))
@@ -115,15 +117,24 @@ async def stream_status(form: Form, call_id: str) -> Response:
 
 
 @router.post("/stream-end")
-async def stream_end(form: Form, parts: Parts, call_id: str) -> Response:
+async def stream_end(
+    form: Form, parts: Parts, call_id: str, stream: str = "", waited: int = 0
+) -> Response:
     """`<Connect>` is over: the workflow says whether to hang up, reconnect, or dial a person."""
     # The last turn must be in the workflow before it is asked whether the script is over.
     await parts.link.flush(call_id, within_s=3.0)
     try:
-        after = await parts.link.stream_ended(call_id, _text(form, "CallSid"))
-    except (RPCError, TimeoutError, WorkflowUpdateFailedError) as error:
-        log.warning("stream_end_unanswered", call_id=call_id, error=type(error).__name__)
+        after = await parts.link.stream_ended(
+            call_id, StreamEnded(call_sid=_text(form, "CallSid"), nonce=stream)
+        )
+    except CallGone as error:
+        log.warning("stream_end_of_no_call", call_id=call_id, reason=str(error))
         return _xml(twiml.hang_up())
+    except WorkflowAway as error:
+        log.error("stream_end_unanswered", call_id=call_id, reason=str(error), waited=waited)
+        if waited >= MOST_WAITS:
+            return _xml(twiml.apologise(LOST))
+        return _xml(twiml.wait(parts.public_url, call_id, stream, waited=waited + 1))
     log.info("stream_ended", call_id=call_id, step=after.step.value)
     token = parts.tokens.issue(call_id, now_s=time.time())
     return _xml(twiml.after_stream(parts.public_url, call_id, after, token))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import structlog
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.service import RPCError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
-from media_gateway.errors import AttachRefused
+from media_gateway.errors import AttachRefused, CallGone, WorkflowAway
 from media_gateway.outbox.outbox import Outbox
 from media_gateway.signals import SignalCourier
 from workflows.call import CallWorkflow
@@ -30,8 +31,9 @@ from workflows.starter import start_call
 
 log = structlog.get_logger(__name__)
 
-UPDATE_TIMEOUT_S = 10.0
-"""Below the carrier's 15 s for a webhook."""
+UPDATE_TIMEOUT_S = 4.0
+"""The caller hears nothing meanwhile. Well below the carrier's 15 s for a webhook: an apology can still be sent."""
+START_TIMEOUT_S = 8.0
 LEFT_OVER_WITHIN_S = 2.0
 """What an attach may wait for older messages of its call: the caller hears nothing meanwhile."""
 
@@ -68,20 +70,41 @@ class TemporalLink:
             log.warning("attach_before_older_messages", call_id=call_id, depth=self.depth)
         try:
             async with asyncio.timeout(UPDATE_TIMEOUT_S):
+                # No update id: a token that is shown twice must be refused, not answered twice.
                 return await self._handle(call_id).execute_update(CallWorkflow.attach, request)
         except (WorkflowUpdateFailedError, RPCError, TimeoutError) as error:
             raise AttachRefused(f"attach refused: {type(error).__name__}") from error
 
-    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
-        """Ask what the carrier is to do after a media stream. Raises RPCError, TimeoutError or WorkflowUpdateFailedError."""
-        async with asyncio.timeout(UPDATE_TIMEOUT_S):
-            return await self._handle(call_id).execute_update(
-                CallWorkflow.stream_ended, StreamEnded(call_sid=call_sid)
-            )
+    async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
+        """Ask what the carrier is to do after a media stream. Raises WorkflowAway or CallGone."""
+        # The id makes a question that is asked twice the same one.
+        again = f"stream ended {ended.nonce}" if ended.nonce else None
+        try:
+            async with asyncio.timeout(UPDATE_TIMEOUT_S):
+                return await self._handle(call_id).execute_update(
+                    CallWorkflow.stream_ended, ended, id=again
+                )
+        except WorkflowUpdateFailedError as error:
+            raise CallGone("the workflow ended meanwhile") from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise CallGone("no such workflow runs") from error
+            raise WorkflowAway(error.status.name) from error
+        except TimeoutError as error:
+            raise WorkflowAway("no answer in time") from error
 
     async def start_inbound(self, call: CallInput) -> None:
-        """Start the workflow of a call that came in. The carrier's repeated webhook finds the same one."""
-        await start_call(self._client, call)
+        """Start the workflow of a call that came in. The carrier's repeated webhook finds the same one.
+
+        Raises WorkflowAway, or CallGone for a call that is over.
+        """
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await start_call(self._client, call)
+        except WorkflowAlreadyStartedError as error:
+            raise CallGone("this call is over") from error
+        except (RPCError, TimeoutError) as error:
+            raise WorkflowAway(type(error).__name__) from error
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
         """Hand a turn over; see `WorkflowLink`."""

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from twilio.twiml.voice_response import VoiceResponse
 
+from media_gateway.stream_token import nonce_of
 from workflows.contracts.payloads import AfterStream, NextStep
 
 
@@ -20,10 +21,35 @@ def webhook_url(public_url: str, name: str, call_id: str) -> str:
     return f"{public_url}/twilio/{name}?call_id={quote(call_id, safe='')}"
 
 
+def stream_end_url(public_url: str, call_id: str, nonce: str, *, waited: int = 0) -> str:
+    """Where the carrier asks what follows a stream; the nonce says which stream, should it ask twice."""
+    url = f"{webhook_url(public_url, 'stream-end', call_id)}&stream={quote(nonce, safe='')}"
+    return f"{url}&waited={waited}" if waited else url
+
+
+def wait(public_url: str, call_id: str, nonce: str, *, waited: int) -> str:
+    """Keep the caller for a moment, then ask again what follows."""
+    response = VoiceResponse()
+    if waited == 1:
+        response.say("One moment please.")
+    response.pause(length=2)
+    response.redirect(stream_end_url(public_url, call_id, nonce, waited=waited), method="POST")
+    return str(response)
+
+
+def apologise(text: str) -> str:
+    """Say it in the carrier's own voice, and end the call."""
+    response = VoiceResponse()
+    response.say(text)
+    response.hangup()
+    return str(response)
+
+
 def connect_stream(public_url: str, call_id: str, token: str) -> str:
     """Hand the call's audio to a gateway; when the stream ends the carrier asks `stream-end` what comes next."""
     response = VoiceResponse()
-    connect = response.connect(action=webhook_url(public_url, "stream-end", call_id), method="POST")
+    action = stream_end_url(public_url, call_id, nonce_of(token))
+    connect = response.connect(action=action, method="POST")
     stream = connect.stream(
         url=media_url(public_url),
         name="callspine",
@@ -56,7 +82,4 @@ def after_stream(public_url: str, call_id: str, after: AfterStream, token: str) 
             response.dial(after.number)
             return str(response)
         case NextStep.APOLOGISE:
-            response = VoiceResponse()
-            response.say(after.text)
-            response.hangup()
-            return str(response)
+            return apologise(after.text)

@@ -40,7 +40,7 @@ from workflows.contracts.payloads import (
 
 REQUEST = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", nonce="n1")
 AGAIN = replace(REQUEST, stream_sid="MZ2", nonce="n2")
-OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING, lines_heard=["disclosure.opening"])
+OPENING = TurnCompleted(epoch=1, seq=1, kind=TurnKind.OPENING)
 WORDS = "my roof is made of marzipan"
 
 

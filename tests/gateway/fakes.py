@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from media_gateway.errors import AttachRefused, NoUsableReply, VendorUnavailable
+from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
 from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
 from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
 from workflows.contracts.payloads import (
@@ -19,6 +19,7 @@ from workflows.contracts.payloads import (
     CarrierUpdate,
     MediaLost,
     NextStep,
+    StreamEnded,
     TurnCompleted,
     TurnRecord,
 )
@@ -51,6 +52,8 @@ class FakeLink:
         self.verdicts: list[AnsweredBy] = []
         self.inbound: list[CallInput] = []
         self.after = AfterStream(step=NextStep.HANG_UP)
+        self.ended: list[StreamEnded] = []
+        self.ending_fails: GatewayError | None = None
         self.changed = asyncio.Condition()
 
     async def attach(self, call_id: str, request: AttachRequest) -> Attached:
@@ -77,7 +80,10 @@ class FakeLink:
     async def start_inbound(self, call: CallInput) -> None:
         self.inbound.append(call)
 
-    async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
+    async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
+        self.ended.append(ended)
+        if self.ending_fails is not None:
+            raise self.ending_fails
         return self.after
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:

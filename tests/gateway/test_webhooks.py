@@ -11,10 +11,18 @@ from starlette.datastructures import FormData
 from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 
+from media_gateway.errors import CallGone, WorkflowAway
 from media_gateway.signed_form import LONGEST_FORM_BYTES
+from media_gateway.webhooks import MOST_WAITS
 from tests.gateway.conftest import AUTH_TOKEN, Gateway
 from tests.gateway.fakes import INBOUND_HASH
-from workflows.contracts.payloads import AfterStream, CarrierStatus, Direction, NextStep
+from workflows.contracts.payloads import (
+    AfterStream,
+    CarrierStatus,
+    Direction,
+    NextStep,
+    StreamEnded,
+)
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
 WEBHOOKS = ["voice", "status", "amd", "stream-status", "stream-end"]
@@ -126,13 +134,15 @@ async def test_the_voice_webhook_sends_the_audio_to_the_media_socket(gateway: Ga
     root = ElementTree.fromstring(answer.text)
     connect = root.find("Connect")
     assert connect is not None
-    assert connect.get("action") == f"{gateway.url}/twilio/stream-end?call_id=c1"
     stream = connect.find("Stream")
     assert stream is not None
     assert stream.get("url") == gateway.media_url
     parameters = {p.get("name"): p.get("value") or "" for p in stream.findall("Parameter")}
     assert parameters["call_id"] == "c1"
-    assert gateway.tokens.nonce("c1", parameters["token"], now_s=0) is not None
+    nonce = gateway.tokens.nonce("c1", parameters["token"], now_s=0)
+    assert nonce is not None
+    ending = f"{gateway.url}/twilio/stream-end?call_id=c1&stream={nonce}"
+    assert connect.get("action") == ending
     assert root[-1].tag == "Hangup"
 
 
@@ -191,6 +201,39 @@ async def test_what_follows_a_stream_is_what_the_workflow_says(
     answer = await gateway.post("/twilio/stream-end?call_id=c1", CALL)
 
     assert [element.tag for element in ElementTree.fromstring(answer.text)] == tags
+
+
+async def test_the_workflow_is_told_which_stream_ended(gateway: Gateway) -> None:
+    await gateway.post("/twilio/stream-end?call_id=c1&stream=n1", CALL)
+
+    assert gateway.link.ended == [StreamEnded(call_sid="CA1", nonce="n1")]
+
+
+async def test_a_caller_waits_while_the_workflow_cannot_be_asked_but_not_for_ever(
+    gateway: Gateway,
+) -> None:
+    gateway.link.ending_fails = WorkflowAway("UNAVAILABLE")
+
+    path, spoken = "/twilio/stream-end?call_id=c1&stream=n1", 0
+    for _ in range(MOST_WAITS):
+        root = ElementTree.fromstring((await gateway.post(path, CALL)).text)
+        redirect = root.find("Redirect")
+        assert redirect is not None
+        assert root.find("Pause") is not None
+        spoken += root.find("Say") is not None
+        path = (redirect.text or "").removeprefix(gateway.url)
+    last = ElementTree.fromstring((await gateway.post(path, CALL)).text)
+
+    assert spoken == 1
+    assert [element.tag for element in last] == ["Say", "Hangup"]
+
+
+async def test_a_call_without_a_workflow_is_hung_up(gateway: Gateway) -> None:
+    gateway.link.ending_fails = CallGone("terminated")
+
+    answer = await gateway.post("/twilio/stream-end?call_id=c1&stream=n1", CALL)
+
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Hangup"]
 
 
 async def test_health_needs_no_signature(gateway: Gateway) -> None:

@@ -37,8 +37,10 @@ from workflows.contracts.payloads import (
     Direction,
     MediaLost,
     StreamEnded,
+    SuperviseRequest,
     TurnKind,
 )
+from workflows.script.events import Order
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -107,6 +109,22 @@ async def _inbound(client: Client, _: House) -> Handle:
     return handle
 
 
+async def _supervised(client: Client, house: House) -> Handle:
+    """A gateway that differs is corrected; a person forces a stage through it, then takes over without it."""
+    handle = await _answered(client)
+    await opening(handle)
+    await turn(handle, 2, move="permission_given", state_digest="another state")
+    await until(handle, contract.CARRY_OUT_DIRECTIVE)
+    force = SuperviseRequest(order=Order.FORCE_STAGE, stage="appointment", by="u1")
+    await handle.execute_update(CallWorkflow.supervise, force)
+    await turn(handle, 3, kind=TurnKind.ORDER, order=force.order, order_target=force.stage)
+    house.gateway = "refuses"
+    take = SuperviseRequest(order=Order.TAKE_OVER, number="+12125550111", by="u1")
+    await handle.execute_update(CallWorkflow.supervise, take)
+    await tell(handle, CarrierStatus.COMPLETED)
+    return handle
+
+
 CALLS: dict[str, Callable[[Client, House], Awaitable[Handle]]] = {
     "appointment": _appointment,
     "inbound": _inbound,
@@ -114,6 +132,7 @@ CALLS: dict[str, Callable[[Client, House], Awaitable[Handle]]] = {
     "opt_out": _opt_out,
     "resumed": _resumed,
     "silent": _silent,
+    "supervised": _supervised,
 }
 
 
