@@ -132,6 +132,20 @@ async def test_a_single_changed_byte_is_noticed(
     assert line["reason"].endswith("is not what was written")
 
 
+async def test_damage_where_no_letter_lies_is_noticed_before_one_is_written_there(
+    path: Path, logs: list[EventDict]
+) -> None:
+    await leave_letters(path, 100)
+    outbox = await Outbox.open(path, Post())
+    assert await outbox.flush("a", within_s=10)
+    await outbox.close(within_s=1)
+    damaged = bytearray(path.read_bytes())
+    damaged[36:40] = (3).to_bytes(4, "big")  # the header's count of free pages
+    path.write_bytes(damaged)
+    await assert_a_new_one_works(path)
+    assert set_aside(path).read_bytes() == damaged
+
+
 async def test_a_truncated_database_is_set_aside(path: Path) -> None:
     await leave_letters(path, 100)
     path.write_bytes(path.read_bytes()[:10_000])
