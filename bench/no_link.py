@@ -27,6 +27,9 @@ class NoLink:
         self._yaml = script.read_text(encoding="utf-8")
         self._script = parse_script(self._yaml, name=str(script))
 
+    depth = 0
+    oldest_age_s = 0.0
+
     async def attach(self, call_id: str, request: AttachRequest) -> Attached:
         """Every call is new."""
         return Attached(

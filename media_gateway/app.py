@@ -36,6 +36,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
             "status": "draining" if parts.sessions.is_draining else "ok",
             "gateway": parts.gateway_id,
             "calls": len(parts.sessions),
+            "outbox": parts.link.depth,
+            "outbox_oldest_s": round(parts.link.oldest_age_s),
         }
 
     return app

@@ -108,6 +108,14 @@ class Knowledge(Protocol):
 class WorkflowLink(Protocol):
     """The one door to the calls' workflows. What is handed over is delivered in order, with retries, off the spoken path."""
 
+    @property
+    def depth(self) -> int:
+        """Messages that Temporal has not acknowledged."""
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Seconds that the oldest of them waits; 0 when there is none."""
+
     async def attach(self, call_id: str, request: AttachRequest) -> Attached:
         """Take the call's media over. Raises `media_gateway.errors.AttachRefused`."""
 

@@ -72,6 +72,9 @@ class FakeLink:
             resumed=bool(self.book.turns),
         )
 
+    depth = 0
+    oldest_age_s = 0.0
+
     @property
     def turns(self) -> list[TurnRecord]:
         """As a workflow would have them."""

@@ -240,4 +240,10 @@ async def test_health_needs_no_signature(gateway: Gateway) -> None:
     async with httpx.AsyncClient() as http:
         answer = await http.get(gateway.url + "/health")
 
-    assert answer.json() == {"status": "ok", "gateway": "gateway-test", "calls": 0}
+    assert answer.json() == {
+        "status": "ok",
+        "gateway": "gateway-test",
+        "calls": 0,
+        "outbox": 0,
+        "outbox_oldest_s": 0,
+    }
