@@ -6,11 +6,11 @@ from temporalio.client import Client
 from temporalio.converter import (
     DataConverter,
     DefaultFailureConverter,
-    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
 )
 
 from callspine.privacy.codec import AesGcmCodec
+from callspine.privacy.failures import EncodingFailureConverter
 from callspine.privacy.keys import parse_keys
 from callspine.privacy.query_answers import MarkingPayloadConverter
 from callspine.privacy.word_store import WordStore
@@ -43,7 +43,7 @@ def data_converter(settings: Settings) -> DataConverter:
         else DefaultPayloadConverter,
         payload_codec=codec,
         # A failure's message and stack trace are encrypted (or kept) as payloads are.
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes
+        failure_converter_class=EncodingFailureConverter
         if codec.sealing or codec.writes
         else DefaultFailureConverter,
     )

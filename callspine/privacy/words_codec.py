@@ -64,7 +64,10 @@ class WordsCodec(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt; keep a call's payloads and put references in their places. Raises WordStoreAway, CallForgotten."""
-        encoded = await self.sealing.encode(payloads) if self.sealing else list(payloads)
+        encoded = list(payloads)
+        for place, payload in enumerate(payloads):
+            if self.sealing and not _is_reference(payload):
+                [encoded[place]] = await self.sealing.encode([payload])
         kept = [place for place, payload in enumerate(payloads) if self._is_kept(payload)]
         if not kept:
             return encoded
@@ -88,7 +91,7 @@ class WordsCodec(PayloadCodec, WithSerializationContext):
         wanted = {
             place: _claim(payload)
             for place, payload in enumerate(payloads)
-            if payload.metadata.get("encoding") == REFERENCE
+            if _is_reference(payload)
         }
         fetched = list(payloads)
         if wanted:
@@ -104,7 +107,7 @@ class WordsCodec(PayloadCodec, WithSerializationContext):
         return (
             self.writes
             and self.workflow_id.startswith(_CALLS)
-            and payload.metadata.get("encoding") != REFERENCE
+            and not _is_reference(payload)
             and not is_query_answer(payload)
         )
 
@@ -125,6 +128,10 @@ class WordsCodec(PayloadCodec, WithSerializationContext):
             f"the words of {workflow_id} are not in this process's database: gateways, workers and "
             "commands need the same CALLSPINE_DATABASE_URL"
         )
+
+
+def _is_reference(payload: Payload) -> bool:
+    return payload.metadata.get("encoding") == REFERENCE
 
 
 def _reference(workflow_id: str, key: str) -> Payload:
