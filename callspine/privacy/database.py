@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
+
+BUSY_MS = 4000
+"""Below the deadline of whoever waits for an answer."""
 
 
 def open_engine(database_url: str) -> Engine:
@@ -22,10 +27,22 @@ def _share_sqlite(engine: Engine) -> None:
     """Let several processes read and write one file: a log beside it, and patience with a busy one."""
 
     @event.listens_for(engine, "connect")
-    def _on_connect(connection: object, _: object) -> None:
-        cursor = connection.cursor()  # type: ignore[attr-defined]
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA busy_timeout=5000")
+    def _on_connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         # Deleted words are overwritten, not only unlinked.
-        cursor.execute("PRAGMA secure_delete=ON")
-        cursor.close()
+        connection.execute("PRAGMA secure_delete=ON")
+        _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the log on. SQLite's own patience does not cover the switch, which two processes may want at once."""
+    give_up_at_s = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up_at_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, LargeBinary, String, UniqueConstraint, delete, func, select
+from sqlalchemy import DateTime, LargeBinary, String, Table, UniqueConstraint, delete, func, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.schema import CreateTable
 
 from callspine.privacy.database import open_engine
 
@@ -26,7 +27,7 @@ class _Words(_Base):
     __tablename__ = "call_words"
     __table_args__ = (UniqueConstraint("workflow_id", "fingerprint"),)
     key: Mapped[str] = mapped_column(String(32), primary_key=True)
-    workflow_id: Mapped[str] = mapped_column(String(255), index=True)
+    workflow_id: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
     """Tells equal payloads: a workflow that is replayed hands over again what it handed over before."""
     body: Mapped[bytes] = mapped_column(LargeBinary)
@@ -124,10 +125,19 @@ class WordStore:
         with self._opening:
             if self._opened is None:
                 engine = open_engine(self._database_url)
-                try:
-                    _Base.metadata.create_all(engine)
-                except DatabaseError:
-                    # Another process made the tables between the look and the making.
-                    _Base.metadata.create_all(engine)
+                for table in _Base.metadata.sorted_tables:
+                    _make(table, engine)
                 self._opened = engine
             return self._opened
+
+
+def _make(table: Table, engine: Engine) -> None:
+    """Make a table that is not there. Other processes may be at it, too."""
+    statement = CreateTable(table, if_not_exists=True)
+    try:
+        with engine.begin() as connection:
+            connection.execute(statement)
+    except IntegrityError:
+        # Postgres looks and makes in two steps: another process was in between, and now the table is there.
+        with engine.begin() as connection:
+            connection.execute(statement)
