@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from callspine.connect import connect
 from callspine.follow import follow
+from callspine.privacy.forget import forget
 from callspine.scripts import read_script
 from callspine.settings import Settings, SettingsError, load_settings
 from workflows import search_attributes
@@ -25,6 +26,7 @@ from workflows.contracts.payloads import CallInput, call_workflow_id
 from workflows.starter import start_call
 
 app = typer.Typer(no_args_is_help=True, help="Place and inspect calls.")
+app.command()(forget)
 
 
 def e164(text: str) -> str:

@@ -6,9 +6,12 @@ A wrong or missing value is refused at start with the variable's name. Secrets a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import AnyUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic import AnyUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callspine.privacy.keys import parse_keys
 
 PREFIX = "CALLSPINE_"
 
@@ -48,6 +51,19 @@ class Settings(BaseSettings):
     """Version of the worker's code; calls stay on the build they began on. Empty: unversioned, any worker takes any call."""
     reconcile_every_s: int = Field(default=60, ge=0, le=3600)
     """How often calls whose workflow is gone are looked for and hung up. 0: never."""
+
+    # --- privacy (docs/privacy.md) -----------------------------------------------------------
+    codec_keys: SecretStr = SecretStr("")
+    """Encrypts what Temporal holds: `id:base64key[,id:base64key…]`, the first encrypts, all decrypt. Empty: nothing is."""
+    transcripts: Literal["history", "store"] = "history"
+    """Where callers' words are: in Temporal's history, or in the database and referenced from the history."""
+    codec_host: str = "127.0.0.1"
+    codec_port: int = 8043
+    """Where `callspine codec serve` listens; a host that is not loopback needs a token."""
+    codec_token: SecretStr = SecretStr("")
+    """When set, the codec server wants it as a bearer token."""
+    codec_ui_origin: str = ""
+    """The Temporal UI's origin, the only one whose pages may ask the codec server. Empty: the embedded UI's."""
 
     # --- the carrier -------------------------------------------------------------------------
     twilio_account_sid: str = ""
@@ -100,6 +116,12 @@ class Settings(BaseSettings):
     filler_after_ms: int = Field(default=1800, ge=200)
     fallback_after_ms: int = Field(default=6000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)
+
+    @field_validator("codec_keys")
+    @classmethod
+    def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
+        parse_keys(value.get_secret_value())
+        return value
 
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Settings:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from callspine.connect import connect
 from callspine.ports import refuse_busy_port
+from callspine.privacy.codec_server import require_safe_host
 from callspine.settings import (
     PREFIX,
     Settings,
@@ -54,6 +55,8 @@ async def running_system(
     effective = load_settings_with(environment)
     require_for_gateway(effective)
     require_for_worker(effective)
+    if codec_endpoint(effective):
+        require_safe_host(effective)
     _refuse_busy_ports(effective, stand_ins)
     var = settings.var_dir
     var.mkdir(parents=True, exist_ok=True)
@@ -64,12 +67,14 @@ async def running_system(
         ui_port=settings.temporal_ui_port,
         db_file=var / "temporal.db",
         log_file=var / "log" / "temporal.log",
+        codec_endpoint=codec_endpoint(effective),
     )
     async with server, Supervisor(var / "log") as supervisor:
         await supervisor.start(
             *_stand_in_programs(
                 effective, stand_ins, process_environment, record_dir, carrier_options
-            )
+            ),
+            *_codec_programs(effective, process_environment),
         )
         await supervisor.start(
             Program(
@@ -95,6 +100,13 @@ async def running_system(
             ui_url=f"http://{_LOOPBACK}:{settings.temporal_ui_port}",
             record_dir=record_dir,
         )
+
+
+def codec_endpoint(settings: Settings) -> str:
+    """Where the codec server is; empty while Temporal's UI can read everything by itself."""
+    if not settings.codec_keys.get_secret_value() and settings.transcripts == "history":
+        return ""
+    return f"http://{settings.codec_host}:{settings.codec_port}"
 
 
 def wanted_stand_ins(settings: Settings) -> frozenset[str]:
@@ -172,8 +184,23 @@ def _refuse_busy_ports(settings: Settings, stand_ins: frozenset[str]) -> None:
         wanted.append((_LOOPBACK, settings.vendors_port, "VENDORS_PORT"))
     if "carrier" in stand_ins:
         wanted.append((_LOOPBACK, settings.carrier_port, "CARRIER_PORT"))
+    if codec_endpoint(settings):
+        wanted.append((settings.codec_host, settings.codec_port, "CODEC_PORT"))
     for host, port, variable in wanted:
         refuse_busy_port(host, port, PREFIX + variable)
+
+
+def _codec_programs(settings: Settings, environment: dict[str, str]) -> list[Program]:
+    if not (endpoint := codec_endpoint(settings)):
+        return []
+    return [
+        Program(
+            name="codec",
+            arguments=("-m", "callspine", "codec", "serve"),
+            environment=environment,
+            ready_url=f"{endpoint}/health",
+        )
+    ]
 
 
 def _stand_in_programs(

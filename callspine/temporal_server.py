@@ -40,11 +40,20 @@ def temporal_cli() -> Path:
 class TemporalServer:
     """An async context manager around the dev server's process."""
 
-    def __init__(self, *, port: int, ui_port: int, db_file: Path | None, log_file: Path) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        ui_port: int,
+        db_file: Path | None,
+        log_file: Path,
+        codec_endpoint: str = "",
+    ) -> None:
         self._port = port
         self._ui_port = ui_port
         self._db_file = db_file
         self._log_file = log_file
+        self._codec_endpoint = codec_endpoint
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> TemporalServer:
@@ -58,6 +67,8 @@ class TemporalServer:
         ]
         if self._db_file is not None:
             arguments.append(f"--db-filename={self._db_file}")
+        if self._codec_endpoint:
+            arguments.append(f"--ui-codec-endpoint={self._codec_endpoint}")
         arguments += [
             f"--search-attribute={key.name}={_TYPES[key.indexed_value_type]}"
             for key in search_attributes.ALL

@@ -8,7 +8,7 @@ import signal
 from rich.console import Console
 
 from callspine.settings import Settings, base_url
-from callspine.system import running_system, wanted_stand_ins
+from callspine.system import codec_endpoint, running_system, wanted_stand_ins
 
 
 async def up(settings: Settings, console: Console) -> None:
@@ -30,6 +30,8 @@ async def up(settings: Settings, console: Console) -> None:
             "Ctrl-C stops everything.",
             highlight=False,
         )
+        if endpoint := codec_endpoint(system.settings):
+            console.print(f"The Temporal UI reads words through {endpoint}.", highlight=False)
         watching = asyncio.create_task(system.supervisor.watch())
         stopping = asyncio.create_task(stop.wait())
         try:

@@ -1,0 +1,1 @@
+"""What keeps callers' words from readers of Temporal: encryption, and words kept apart from the history."""
