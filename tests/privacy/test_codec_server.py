@@ -22,8 +22,8 @@ from callspine.privacy.keys import new_key
 from callspine.settings import Settings, SettingsError
 from callspine.temporal_server import TemporalServer, temporal_cli
 from tests.durable.house import House
-from tests.durable.record import CALLS
 from tests.privacy.histories import ENCRYPTED, raw_payloads, readable, said, settings
+from tests.replay.record import CALLS
 from tests.servers import serving
 
 UI = "http://127.0.0.1:8233"

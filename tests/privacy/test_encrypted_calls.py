@@ -10,8 +10,8 @@ from temporalio.worker import Replayer
 from callspine.connect import data_converter
 from callspine.privacy.keys import new_key
 from tests.durable.house import House, start
-from tests.durable.record import CALLS
 from tests.privacy.histories import ENCRYPTED, PLAIN, client_with, readable, said, settings
+from tests.replay.record import CALLS
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallResult
 from workflows.search_attributes import CALL_OUTCOME, SCRIPT_ID

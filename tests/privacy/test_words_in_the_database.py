@@ -24,8 +24,8 @@ from callspine.privacy.word_threads import CallForgotten, WordStoreAway
 from callspine.privacy.words_codec import WordsCodec, WordsForgotten
 from callspine.settings import Settings, SettingsError
 from tests.durable.house import House, attach, opening, start, until
-from tests.durable.record import CALLS
 from tests.privacy.histories import ENCRYPTED, client_with, readable, said, settings
+from tests.replay.record import CALLS
 from workflows.call import CallWorkflow
 from workflows.contracts import activities as contract
 from workflows.contracts.payloads import CallResult
