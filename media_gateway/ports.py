@@ -111,7 +111,10 @@ class WorkflowLink(Protocol):
         """Take the call's media over. Raises `media_gateway.errors.AttachRefused`."""
 
     async def start_inbound(self, call: CallInput) -> None:
-        """Start the workflow of a call that came in; the same webhook twice finds the same one. Raises RPCError."""
+        """Start the workflow of a call that came in; the same webhook twice finds the same one.
+
+        Raises RPCError, or WorkflowAlreadyStartedError when that call is over. Give it a deadline.
+        """
 
     async def stream_ended(self, call_id: str, call_sid: str) -> AfterStream:
         """Ask what comes after a media stream. Raises RPCError, TimeoutError or WorkflowUpdateFailedError."""

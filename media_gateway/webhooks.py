@@ -5,12 +5,14 @@ No rule lives here: a webhook is a signal to the call's workflow, or asks it wha
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import structlog
 from fastapi import APIRouter, Response
 from starlette.datastructures import FormData
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from media_gateway.signed_form import Form, Parts
@@ -30,6 +32,10 @@ router = APIRouter(prefix="/twilio")
 
 _DONE = Response(status_code=204)
 
+START_WITHIN_S = 8.0
+"""For Temporal to take a call that came in. The carrier waits 15 s for an answer, then plays its own error to the caller."""
+SORRY = "We are sorry, we cannot take your call right now. Please call again later."
+
 
 def _text(form: FormData, name: str) -> str:
     value = form.get(name, "")
@@ -41,6 +47,11 @@ def _number(form: FormData, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def _inbound_id(call_sid: str) -> str:
+    """The call id of a call that came in: the carrier's own, so that every webhook of it finds the same workflow."""
+    return f"in-{call_sid}"
+
+
 def _xml(text: str) -> Response:
     return Response(text, media_type="text/xml")
 
@@ -50,7 +61,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
     """A call was answered (ours) or came in: send its audio to the media socket."""
     call_sid = _text(form, "CallSid")
     if not call_id:
-        call_id = f"in-{call_sid}"
+        call_id = _inbound_id(call_sid)
         call = CallInput(
             call_id=call_id,
             script_id=parts.inbound_script,
@@ -59,11 +70,15 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
             direction=Direction.INBOUND,
         )
         try:
-            await parts.link.start_inbound(call)
-        except RPCError as error:
-            log.error("inbound_not_started", call_sid=call_sid, status=error.status.name)
-            sorry = "We are sorry, we cannot take your call right now. Please call again later."
-            after = AfterStream(step=NextStep.APOLOGISE, text=sorry)
+            async with asyncio.timeout(START_WITHIN_S):
+                await parts.link.start_inbound(call)
+        except WorkflowAlreadyStartedError:
+            # The carrier repeats a webhook whose answer it missed; this call is over.
+            log.warning("inbound_call_is_over", call_sid=call_sid)
+            return _xml(twiml.hang_up())
+        except (RPCError, TimeoutError) as error:
+            log.error("inbound_not_started", call_sid=call_sid, error=type(error).__name__)
+            after = AfterStream(step=NextStep.APOLOGISE, text=SORRY)
             return _xml(twiml.after_stream(parts.public_url, call_id, after, token=""))
     token = parts.tokens.issue(call_id, now_s=time.time())
     log.info("call_answered", call_id=call_id, call_sid=call_sid)
@@ -71,8 +86,9 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
 
 
 @router.post("/status")
-async def status(form: Form, parts: Parts, call_id: str) -> Response:
-    """A call progress event."""
+async def status(form: Form, parts: Parts, call_id: str = "") -> Response:
+    """A call progress event. Those of a call that came in are the number's, and carry no id of ours."""
+    call_id = call_id or _inbound_id(_text(form, "CallSid"))
     text = _text(form, "CallStatus")
     if text not in set(CarrierStatus):
         log.warning("carrier_status_unknown", call_id=call_id, status=text[:40])

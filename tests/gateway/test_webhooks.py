@@ -9,11 +9,21 @@ import httpx
 import pytest
 from starlette.datastructures import FormData
 from structlog.testing import capture_logs
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from twilio.request_validator import RequestValidator
 
+from media_gateway import webhooks
 from media_gateway.signed_form import LONGEST_FORM_BYTES
 from tests.gateway.conftest import AUTH_TOKEN, Gateway
-from workflows.contracts.payloads import AfterStream, CarrierStatus, Direction, NextStep
+from workflows.contracts.payloads import (
+    AfterStream,
+    CallInput,
+    CarrierStatus,
+    CarrierUpdate,
+    Direction,
+    NextStep,
+    call_workflow_id,
+)
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
 WEBHOOKS = ["voice", "status", "amd", "stream-status", "stream-end"]
@@ -143,6 +153,52 @@ async def test_a_call_that_comes_in_starts_a_workflow_of_its_own(gateway: Gatewa
     assert call.call_id == "in-CA1"
     assert call.direction is Direction.INBOUND
     assert call.from_ == CALL["From"]
+
+
+async def test_a_repeated_webhook_of_a_call_that_is_over_hangs_up(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def over(call: CallInput) -> None:
+        raise WorkflowAlreadyStartedError(call_workflow_id(call.call_id), "CallWorkflow")
+
+    monkeypatch.setattr(gateway.link, "start_inbound", over)
+
+    answer = await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+
+    assert answer.status_code == 200
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Hangup"]
+
+
+async def test_a_caller_is_told_in_time_when_no_workflow_starts(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(call: CallInput) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(gateway.link, "start_inbound", away)
+    monkeypatch.setattr(webhooks, "START_WITHIN_S", 0.1)
+
+    answer = await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Say", "Hangup"]
+
+
+async def test_a_status_of_a_call_that_came_in_finds_its_workflow_by_the_carriers_id(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, CarrierUpdate]] = []
+    monkeypatch.setattr(
+        gateway.link, "carrier_status", lambda call_id, update: told.append((call_id, update))
+    )
+
+    await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+    form = {**CALL, "CallStatus": "completed", "CallDuration": "12"}
+    answer = await gateway.post("/twilio/status", form)
+
+    assert answer.status_code == 204
+    ((call_id, update),) = told
+    assert call_id == gateway.link.inbound[0].call_id
+    assert (update.status, update.duration_s) == (CarrierStatus.COMPLETED, 12)
 
 
 async def test_a_status_reaches_the_workflow(gateway: Gateway) -> None:
