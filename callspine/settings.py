@@ -162,24 +162,40 @@ _NEEDED_BY_WORKER = {
 
 
 def require_for_gateway(settings: Settings) -> None:
-    """Refuse to start a gateway that lacks a key. Raises SettingsError naming each variable."""
-    _require(settings, _NEEDED_BY_GATEWAY)
+    """Refuse to start a gateway that lacks a key or its script. Raises SettingsError naming each variable."""
+    _refuse(_missing(settings, _NEEDED_BY_GATEWAY) + _no_inbound_script(settings))
 
 
 def require_for_worker(settings: Settings) -> None:
     """Refuse to start a worker that lacks a key. Raises SettingsError naming each variable."""
-    _require(settings, _NEEDED_BY_WORKER)
+    _refuse(_missing(settings, _NEEDED_BY_WORKER))
 
 
-def _require(settings: Settings, needed: dict[str, str]) -> None:
+def _missing(settings: Settings, needed: dict[str, str]) -> list[str]:
     missing = []
     for name, why in needed.items():
         value = getattr(settings, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if not text:
             missing.append(f"{PREFIX}{name.upper()} is not set: {why}")
-    if missing:
-        raise SettingsError("\n".join(missing))
+    return missing
+
+
+def _no_inbound_script(settings: Settings) -> list[str]:
+    folder = settings.scripts_dir
+    there = sorted(path.stem for path in folder.glob("*.yaml"))
+    if settings.inbound_script in there:
+        return []
+    has = f"it has {', '.join(there)}" if there else f"set {PREFIX}SCRIPTS_DIR to one that has"
+    return [
+        f"{PREFIX}INBOUND_SCRIPT is {settings.inbound_script!r}: "
+        f"no such script in the folder {folder}; {has}"
+    ]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise SettingsError("\n".join(problems))
 
 
 def base_url(url: AnyUrl) -> str:

@@ -513,6 +513,7 @@ class CallSession:
                 and turn.is_answer(item.segment)
             ):
                 turn.stamps.first_audio_sent = now
+                turn.stamps.first_audio_played = self._playout.starts_at_ms(item.segment)
                 self._mute_turns = 0
                 self._commit(turn)
                 self._playout.interruptibility_changed()  # shown here

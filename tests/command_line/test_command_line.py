@@ -112,6 +112,22 @@ def test_every_missing_key_is_named_before_anything_starts(
         assert f"CALLSPINE_{variable} is not set" in err
 
 
+def test_an_unknown_script_for_calls_that_come_in_is_named_with_those_that_exist(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    status, _, err = callspine(
+        "up",
+        CALLSPINE_INBOUND_SCRIPT="nope",
+        CALLSPINE_SCRIPTS_DIR=str(tmp_path),
+        CALLSPINE_VAR_DIR=str(tmp_path / "var"),
+    )
+    assert status == 2
+    assert f"CALLSPINE_INBOUND_SCRIPT is 'nope': no such script in the folder {tmp_path}" in err
+    assert "it has small" in err
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_real_vendor_without_its_key(tmp_path: Path) -> None:
     status, _, err = callspine(
         "up",
