@@ -119,6 +119,7 @@ async def compose(
             _hash_of, settings.scripts_dir / f"{settings.inbound_script}.yaml"
         ),
         longest_message_bytes=settings.longest_message_bytes,
+        most_resumes=settings.most_resumes,
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,

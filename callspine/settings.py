@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Names the gateway's outbox file, too: two gateways that share a disk need two ids."""
     stream_token_secret: SecretStr = SecretStr("")
     """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
+    most_resumes: int = Field(default=3, ge=0, le=20)
+    """How often a call's lost media stream is taken up again before it is ended with an apology."""
     drain_within_s: float = Field(default=25.0, ge=0, le=600)
     """Told to stop, a gateway gives each call away between two turns; what is left after this is cut."""
     longest_message_bytes: int = 65_536

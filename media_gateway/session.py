@@ -64,10 +64,12 @@ from media_gateway.twilio.messages import (
     Stop,
 )
 from workflows.contracts.payloads import (
+    AfterStream,
     Attached,
     Directive,
     DirectiveDone,
     MediaLost,
+    NextStep,
     TurnCompleted,
     TurnHeard,
     TurnKind,
@@ -155,6 +157,15 @@ class CallSession:
     def call_id(self) -> str:
         """Of the call that is carried."""
         return self._call_id
+
+    @property
+    def ending(self) -> AfterStream | None:
+        """What has to follow the stream because the script is over; None while it is not."""
+        if self._state.outcome is None:
+            return None
+        if self._state.transfer_to:
+            return AfterStream(step=NextStep.DIAL, number=self._state.transfer_to)
+        return AfterStream(step=NextStep.HANG_UP)
 
     # --- life --------------------------------------------------------------------------------
 

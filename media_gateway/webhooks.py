@@ -66,6 +66,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
             from_=_text(form, "From"),
             direction=Direction.INBOUND,
             script_hash=await asyncio.to_thread(parts.inbound_script_hash),
+            most_resumes=parts.most_resumes,
         )
         try:
             await parts.link.start_inbound(call)
@@ -138,6 +139,9 @@ async def stream_end(
         return _xml(twiml.hang_up())
     except WorkflowAway as error:
         log.error("stream_end_unanswered", call_id=call_id, reason=str(error), waited=waited)
+        if (ending := parts.sessions.ending_of(call_id)) is not None:
+            # The script ended here; the workflow will hear of it when it is back.
+            return _xml(twiml.after_stream(parts.public_url, call_id, ending, token=""))
         if waited >= MOST_WAITS:
             return _xml(twiml.apologise(LOST))
         return _xml(twiml.wait(parts.public_url, call_id, stream, waited=waited + 1))

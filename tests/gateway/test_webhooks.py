@@ -275,6 +275,23 @@ async def test_a_caller_waits_while_the_workflow_cannot_be_asked_but_not_for_eve
     assert [element.tag for element in last] == ["Say", "Hangup"]
 
 
+async def test_a_call_whose_script_ended_here_needs_no_workflow_to_hang_up(
+    gateway: Gateway,
+) -> None:
+    gateway.dialogue.replies.append(("goodbye", {}, []))
+    line = await gateway.stream()
+    await line.agent_done()
+    gateway.recogniser.words.append("not interested bye")
+    line.speak(300)
+    await line.until(line.closed.is_set)
+    await gateway.link.until_lost()
+    gateway.link.ending_fails = WorkflowAway("UNAVAILABLE")
+
+    answer = await gateway.post("/twilio/stream-end?call_id=call-1&stream=n1", CALL)
+
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Hangup"]
+
+
 async def test_a_call_without_a_workflow_is_hung_up(gateway: Gateway) -> None:
     gateway.link.ending_fails = CallGone("terminated")
 
