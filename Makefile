@@ -25,7 +25,7 @@ up: $(STAMP)  ## start gateway, worker, Temporal and the stand-ins; Ctrl-C stops
 	@$(BIN)/callspine up
 
 test: $(STAMP)  ## the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(STAMP)  ## formatting, lint, types, import contracts, generated code
 	@$(BIN)/ruff format --check .
