@@ -89,6 +89,7 @@ class CallWorkflow:
         self._is_handed_over = False
         self._supervision = Supervision(call.call_id)
         self._needs_review = False
+        self._shown_stage = ""
         self._last_sign = workflow.now()
         self._hang_up_due: datetime | None = None
         self._opt_out_is_recorded = False
@@ -342,7 +343,13 @@ class CallWorkflow:
         self._is_done = True
         self._supervision.nobody_is_there()
         self._describe()
-        workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
+        workflow.upsert_search_attributes(
+            [
+                CALL_OUTCOME.value_set(self._outcome.value),
+                CALL_STAGE.value_set(self._book.state.stage),
+                TURNS.value_set(len(self._book.turns)),
+            ]
+        )
 
     @property
     def _line_was_ours_to_lose(self) -> bool:
@@ -542,7 +549,7 @@ class CallWorkflow:
 
     @workflow.signal
     def turn_completed(self, turn: TurnCompleted) -> None:
-        """One turn, after it was played or cut."""
+        """One turn, once its answer begins to be heard."""
         if self._book is None:
             return  # no stream can have attached yet
         if not self._book.take(turn):
@@ -553,12 +560,16 @@ class CallWorkflow:
         if self._book.state.refused >= policies.REFUSALS_TO_REVIEW:
             self._review()
         self._describe()
-        workflow.upsert_search_attributes(
-            [
-                TURNS.value_set(len(self._book.turns)),
-                CALL_STAGE.value_set(self._book.state.stage),
-            ]
-        )
+        self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Calls are found by their stage. An upsert is an event of the history: a turn that stays costs none."""
+        book = self._book
+        if book is not None and book.state.stage != self._shown_stage:
+            self._shown_stage = book.state.stage
+            workflow.upsert_search_attributes(
+                [TURNS.value_set(len(book.turns)), CALL_STAGE.value_set(book.state.stage)]
+            )
 
     @workflow.signal
     def carrier_status(self, update: CarrierUpdate) -> None:
