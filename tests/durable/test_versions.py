@@ -10,7 +10,6 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 import workflows
-from callspine import versions as versions_module
 from callspine.settings import SettingsError
 from callspine.versions import Version, build_id_of_this_code, pinned_to, promote, versions
 from tests.durable.dev_server import dev_server
@@ -127,7 +126,7 @@ def test_the_same_code_is_the_same_build_and_another_is_not(
         target = copy / path.relative_to(*workflows.__path__)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    monkeypatch.setattr(versions_module.workflows, "__path__", [str(copy)])
+    monkeypatch.setattr(workflows, "__path__", [str(copy)])
     assert build_id_of_this_code() == first
     (copy / "policies.py").write_text("# changed\n")
     assert build_id_of_this_code() != first
