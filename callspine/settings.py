@@ -5,6 +5,7 @@ A wrong or missing value is refused at start with the variable's name. Secrets a
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     temporal_port: int = 7233
     """Port of the embedded dev server."""
     temporal_ui_port: int = 8233
-    worker_build_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    worker_build_id: str = ""
     """Version of the worker's code; calls stay on the build they began on. Empty: unversioned, any worker takes any call."""
     reconcile_every_s: int = Field(default=60, ge=0, le=3600)
     """How often calls whose workflow is gone are looked for and hung up. 0: never."""
@@ -124,6 +125,15 @@ class Settings(BaseSettings):
     def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
         parse_keys(value.get_secret_value())
         return value
+
+    @field_validator("worker_build_id")
+    @classmethod
+    def _build_id_is_plain(cls, text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", text):
+            raise ValueError(
+                "use letters, digits, `_`, `.` and `-`, at most 64; a git commit is good"
+            )
+        return text
 
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Settings:
