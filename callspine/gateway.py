@@ -52,8 +52,8 @@ async def serve(settings: Settings) -> None:
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
     client = await connect(settings)
-    link = await open_link(settings, client)
     sessions = Sessions()
+    link = await open_link(settings, client, sessions)
     try:
         async with directive_worker(client, settings.gateway_id, sessions):
             await serve_with(settings, link, sessions)
@@ -61,10 +61,11 @@ async def serve(settings: Settings) -> None:
         await link.close()
 
 
-async def open_link(settings: Settings, client: Client) -> TemporalLink:
+async def open_link(settings: Settings, client: Client, sessions: Sessions) -> TemporalLink:
     """The link with this gateway's outbox. Raises SettingsError when its file cannot be used."""
     try:
-        return await TemporalLink.open(client, settings.outbox_dir / f"{settings.gateway_id}.db")
+        file = settings.outbox_dir / f"{settings.gateway_id}.db"
+        return await TemporalLink.open(client, file, sessions.break_off)
     except OutboxInUse as error:
         raise SettingsError(
             f"{error}: stop the other gateway {settings.gateway_id}, "

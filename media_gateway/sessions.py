@@ -79,6 +79,13 @@ class Sessions:
             return DirectiveDone(accepted=False, reason="this gateway does not carry the call")
         return session.direct(directive)
 
+    def break_off(self, call_id: str) -> None:
+        """A call's workflow is gone: the carrier's next question will be answered with a hang-up."""
+        session = self._by_call.get(call_id)
+        if session is not None:
+            log.error("workflow_gone", call_id=call_id)
+            session.break_off()
+
     async def drain(self, *, within_s: float) -> int:
         """Take no new calls, give away those that there are, each between two of its turns.
 

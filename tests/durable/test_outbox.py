@@ -247,7 +247,7 @@ async def full_server() -> AsyncIterator[Client]:
 
 async def test_a_signal_that_is_sent_again_is_taken_once(full_server: Client) -> None:
     handle = await full_server.start_workflow("Anything", id="call/c1", task_queue="nobody")
-    courier = SignalCourier(full_server)
+    courier = SignalCourier(full_server, lambda _: None)
     body = await courier.seal("c1", OPENING)
     letter = Letter(
         number=1, call_id="c1", kind="turn_completed", request_id="r1", at_s=0.0, body=body
