@@ -29,7 +29,9 @@ class SignalCourier:
     after an answer that was lost, once.
     """
 
-    def __init__(self, client: Client, turn_refused: Callable[[str], None]) -> None:
+    def __init__(
+        self, client: Client, turn_refused: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._client = client
         self._turn_refused = turn_refused
         """Told of a call whose workflow is over although a turn of it was to be told."""
