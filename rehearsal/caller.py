@@ -38,7 +38,18 @@ class HungUp:
     reason: str
 
 
-Act = Said | Pressed | HungUp
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """Something that the agent said was heard to its end, or to where it broke off. Times are the recording's."""
+
+    words: str
+    phrase: str
+    """All of what the agent was saying."""
+    began_ms: int
+    ended_ms: int
+
+
+Act = Said | Pressed | HungUp | Understood
 
 
 class SimulatedCaller:

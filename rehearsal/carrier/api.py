@@ -168,7 +168,12 @@ async def incoming(wanted: Incoming, of: Of) -> dict[str, str]:
 async def witness(of: Of) -> list[dict[str, Any]]:
     """Every call and where its evidence is."""
     return [
-        {"call_sid": call.sid, "status": call.status, "folder": str(call.folder)}
+        {
+            "call_sid": call.sid,
+            "to": call.request.to,
+            "status": call.status,
+            "folder": str(call.folder),
+        }
         for call in of.calls.values()
     ]
 

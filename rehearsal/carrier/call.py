@@ -13,8 +13,9 @@ from typing import assert_never
 
 import httpx
 
+from rehearsal.answering import AnsweringCaller
 from rehearsal.audio import Samples, from_mulaw, to_mulaw
-from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller
+from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller, Understood
 from rehearsal.carrier.playout import SILENCE, PlayoutBuffer
 from rehearsal.carrier.record import StereoRecording, Witness
 from rehearsal.carrier.stream import MediaStream, StreamFailed
@@ -30,6 +31,7 @@ from rehearsal.carrier.twiml import (
     parse_twiml,
 )
 from rehearsal.carrier.webhooks import Webhooks
+from rehearsal.ear import PhraseBook
 from rehearsal.timeline import Timeline
 
 TICK_S = 0.02
@@ -39,6 +41,8 @@ AMD_MS = 1500
 MUTED_MS = 4000
 """Of the agent's first words, with the fault `mute-opening`."""
 MOST_DOCUMENTS = 20
+UNRULY_WEBHOOKS = "unruly-webhooks"
+"""The fault in which webhooks come twice, and status callbacks out of order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,8 @@ class CarrierContext:
     caller_voice: Callable[[str], Samples]
     out: Path
     fault: str = ""
+    agent_phrases: PhraseBook = field(default_factory=PhraseBook)
+    """What an answering caller knows of the agent's voice."""
 
 
 @dataclass
@@ -93,12 +99,23 @@ class CarrierCall:
         self.folder = self.context.out / self.sid
         self._witness = Witness(self.folder)
         self._recording = StereoRecording()
-        self._webhooks = Webhooks(self.context.http, self.context.auth_token, self._witness)
-        self._caller = SimulatedCaller(self.context.timeline, self.context.caller_voice)
+        context = self.context
+        self._webhooks = Webhooks(
+            context.http,
+            context.auth_token,
+            self._witness,
+            is_unruly=context.fault == UNRULY_WEBHOOKS,
+        )
+        self._caller: SimulatedCaller | AnsweringCaller = (
+            AnsweringCaller(context.timeline, context.caller_voice, context.agent_phrases)
+            if context.timeline.replies
+            else SimulatedCaller(context.timeline, context.caller_voice)
+        )
         self._stream: MediaStream | None = None
         self._announcement = PlayoutBuffer()
         self._over = asyncio.Event()
         self._detours: asyncio.Queue[_Document] = asyncio.Queue()
+        self._latest_tick_ms = 0.0
         self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
 
     # --- life --------------------------------------------------------------------------------
@@ -166,7 +183,11 @@ class CarrierCall:
         await asyncio.gather(clock, return_exceptions=True)
         self.duration_s = round(time.monotonic() - began_s)
         await asyncio.to_thread(self._recording.write, self.folder / "call.wav")
-        self._witness.saw("recorded", duration_ms=self._recording.duration_ms)
+        self._witness.saw(
+            "recorded",
+            duration_ms=self._recording.duration_ms,
+            latest_tick_ms=round(self._latest_tick_ms, 1),
+        )
         self._become("completed")
 
     async def _follow_until_over(self) -> None:
@@ -234,6 +255,7 @@ class CarrierCall:
                 text = document.twiml or await self._webhooks.ask(document.url, self._parameters())
                 verbs = parse_twiml(text)
             except (TwimlError, httpx.HTTPError) as error:
+                # No FallbackUrl is set: Twilio plays "an application error has occurred" and hangs up.
                 self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
                 return
             self._witness.saw("twiml", verbs=[type(verb).__name__ for verb in verbs])
@@ -317,6 +339,7 @@ class CarrierCall:
         due_s = loop.time()
         agent = FRAME
         while True:
+            self._latest_tick_ms = max(self._latest_tick_ms, (loop.time() - due_s) * 1000)
             agent = self._tick(agent)
             due_s += TICK_S
             await asyncio.sleep(max(0.0, due_s - loop.time()))
@@ -338,6 +361,14 @@ class CarrierCall:
                 case Pressed():
                     if self._stream is not None:
                         self._stream.press(act.digit)
+                case Understood():
+                    self._witness.saw(
+                        "understood",
+                        words=act.words,
+                        phrase=act.phrase,
+                        began_ms=act.began_ms,
+                        ended_ms=act.ended_ms,
+                    )
                 case HungUp():
                     self._witness.saw("caller_hangs_up", reason=act.reason)
                     self._over.set()
