@@ -32,7 +32,7 @@ def report(
         table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
     for row in rows:
         table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    console = Console(width=120)
+    console = Console(width=150)
     console.print(table)
     for note in notes:
         console.print(note, highlight=False)

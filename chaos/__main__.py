@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 from rich.console import Console
 
-from bench.report import report
+from bench.report import OUT, report
 from callspine.script_commands import read_script
 from callspine.settings import SettingsError
 from callspine.supervisor import ProcessFailed
 from chaos.batch import SCRIPT, run_batch
-from chaos.fault import Control, Fault, Verdict
+from chaos.fault import Fault, Verdict
 from chaos.faults.all_killed import AllKilled
 from chaos.faults.calm import Calm, control_of
 from chaos.faults.gateway_killed import GatewayKilled
@@ -25,9 +27,11 @@ from chaos.faults.stale_gateway import StaleGateway
 from chaos.faults.temporal_away import TemporalAway
 from chaos.faults.unruly_webhooks import UnrulyWebhooks
 from chaos.faults.worker_killed import WorkerKilled, WorkersAway
+from chaos.judgement import is_reached
 from chaos.questions import Questions
 from chaos.rig import Rig, running_rig
 from chaos.seen import Batch
+from chaos.story import story
 
 FAULTS: tuple[Fault, ...] = (
     GatewayKilled(),
@@ -40,6 +44,8 @@ FAULTS: tuple[Fault, ...] = (
     Sigterm(),
 )
 """In the order in which they are run; the calm batch comes before all of them."""
+FOLDER = "chaos"
+"""Of `out/`: a table's JSON a fault, and each call's story."""
 
 
 def main() -> int:
@@ -71,16 +77,18 @@ async def _run(faults: Sequence[Fault], samples: int, at_once: int, seed: int) -
     console.print(
         f"seed {seed}; {samples} samples a fault, {at_once} calls at once", highlight=False
     )
-    questions = Questions(read_script_of_calls())
+    questions = Questions(read_script(Path("sales_scripts") / f"{SCRIPT}.yaml"))
     failed = 0
     async with running_rig() as rig:
         calm = Calm()
         batches = await _batches(rig, calm, samples, at_once, Random(f"{seed} calm"), console)
         control = control_of(batches)
+        _write_stories(calm, batches, questions)
         failed += _tell(calm, calm.verdict(batches, control, questions), seed, console)
         for fault in faults:
             chance = Random(f"{seed} {fault.name}")
             batches = await _batches(rig, fault, samples, at_once, chance, console)
+            _write_stories(fault, batches, questions)
             failed += _tell(fault, fault.verdict(batches, control, questions), seed, console)
     console.print(f"\n{failed} of {1 + len(faults)} failed" if failed else "\neverything held")
     return 1 if failed else 0
@@ -106,6 +114,18 @@ async def _batches(
     return done
 
 
+def _write_stories(fault: Fault, batches: Sequence[Batch], questions: Questions) -> None:
+    """Every call as a text, in `out/chaos/<fault>/`: those of the run before are gone."""
+    folder = OUT / FOLDER / fault.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for number, batch in enumerate(batches, 1):
+        for call in batch.calls:
+            reached = "reached" if is_reached(call) else "lost"
+            path = folder / f"{number}-{reached}-{call.call_id}.txt"
+            path.write_text(story(call, batch.strikes, questions), encoding="utf-8")
+
+
 def _tell(fault: Fault, verdict: Verdict, seed: int, console: Console) -> int:
     """Print and write; 1 for a fault that failed."""
     notes = [
@@ -113,15 +133,8 @@ def _tell(fault: Fault, verdict: Verdict, seed: int, console: Console) -> int:
         *verdict.notes,
         *(f"FAILED: {f}" for f in verdict.failures),
     ]
-    report(fault.name, f"{fault.name} (seed {seed})", verdict.rows, notes, folder="chaos")
+    report(fault.name, f"{fault.name} (seed {seed})", verdict.rows, notes, folder=FOLDER)
     return 1 if verdict.failures else 0
-
-
-def read_script_of_calls():  # type: ignore[no-untyped-def]
-    """The script that every call of the suite runs."""
-    from pathlib import Path
-
-    return read_script(Path("sales_scripts") / f"{SCRIPT}.yaml")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class Balancer:
                 _close(connection.client, connection.backend)
         if self._server is not None:
             self._server.close()
+            await asyncio.sleep(0)  # what was aborted is closed in the loop's next round
 
     def connections(self, port: int) -> int:
         """Open connections of a backend: its media streams, mostly."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,8 @@ class WallClock:
         return event.event_time.ToNanoseconds() / 1e9 - self.wall_less_monotonic_s
 
 
-@dataclass(kw_only=True)
-class _History:
-    """What a history says of turns, in the order in which the workflow saw it."""
-
-    turns: list[tuple[float, dict[str, Any], bool]] = field(default_factory=list)
-    """Monotonic time, the message, and whether its stream had been taken over by then."""
+Told = tuple[float, dict[str, Any], bool]
+"""Of a turn: the monotonic time in s, the message, and whether its stream had been taken over by then."""
 
 
 async def seen(
@@ -55,7 +52,7 @@ async def seen(
 ) -> CallSeen:
     """Everything there is about a call. Missing evidence is left out, never made up."""
     status = (await handle.describe()).status
-    history = _turns_of([event async for event in handle.fetch_history_events()], clock)
+    told = turns_of([event async for event in handle.fetch_history_events()], clock)
     common: dict[str, Any] = {
         "call_id": call_id,
         "outcome": result.outcome.value if result else "",
@@ -77,7 +74,7 @@ async def seen(
             caller_words=str(turn.get("caller_words", "")),
             is_stale=is_stale,
         )
-        for at_s, turn, is_stale in history.turns
+        for at_s, turn, is_stale in told
     ]
     return CallSeen(
         **common,
@@ -98,17 +95,20 @@ async def seen(
 def _line(event: WireEvent) -> AgentLine:
     fields = event.fields
     span = Span(start_ms=int(fields["began_ms"]), end_ms=int(fields["ended_ms"]))
-    return AgentLine(phrase=str(fields["phrase"]), words=str(fields["words"]), span=span)
+    return AgentLine(
+        phrase=str(fields["phrase"]),
+        words=str(fields["words"]),
+        span=span,
+        stalled_ms=int(fields["stalled_ms"]),
+    )
 
 
 def _said(wire: Wire) -> Iterable[CallerUtterance]:
     """The witness knows the words, the recording to the frame when they sounded."""
     events = wire.of_kind("caller_says")
-    began_ms = [event.t_ms or 0.0 for event in events]
+    began_ms = [*(event.t_ms or 0.0 for event in events), float("inf")]
     sounds = sounds_of(wire.caller)
-    for event, start_ms, next_ms in zip(
-        events, began_ms, [*began_ms[1:], float("inf")], strict=True
-    ):
+    for event, (start_ms, next_ms) in zip(events, pairwise(began_ms), strict=True):
         own = [s for s in sounds if start_ms - 100 <= s.start_ms < next_ms - 100]
         if own:
             span = Span(start_ms=own[0].start_ms, end_ms=own[-1].end_ms)
@@ -145,8 +145,10 @@ def _troubles(wire: Wire) -> Iterable[str]:
             yield f"the caller hung up: {event.fields['reason']}"
 
 
-def _turns_of(events: Iterable[HistoryEvent], clock: WallClock) -> _History:
-    history, epoch = _History(), 0
+def turns_of(events: Iterable[HistoryEvent], clock: WallClock) -> list[Told]:
+    """What gateways told of turns, in the order in which the workflow saw it."""
+    told: list[Told] = []
+    epoch = 0
     attaching: set[str] = set()
     for event in events:
         match event.event_type:
@@ -154,8 +156,7 @@ def _turns_of(events: Iterable[HistoryEvent], clock: WallClock) -> _History:
                 signal = event.workflow_execution_signaled_event_attributes
                 if signal.signal_name == "turn_completed":
                     turn = _json(signal.input)
-                    at_s = clock.monotonic_s(event)
-                    history.turns.append((at_s, turn, int(turn["epoch"]) < epoch))
+                    told.append((clock.monotonic_s(event), turn, int(turn["epoch"]) < epoch))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 accepted = event.workflow_execution_update_accepted_event_attributes
                 if accepted.accepted_request.input.name == "attach":
@@ -166,7 +167,7 @@ def _turns_of(events: Iterable[HistoryEvent], clock: WallClock) -> _History:
                     epoch = int(_json(completed.outcome.success)["epoch"])
             case _:
                 pass
-    return history
+    return told
 
 
 def _recorded(result: CallResult, signals: list[TurnSignal]) -> Iterable[RecordedTurn]:

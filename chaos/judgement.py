@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from bench.report import quantile
 from chaos.questions import Questions
@@ -39,8 +40,10 @@ class Break:
     """From the strike to the agent's next sound on the line; None when it never came."""
     stage_before: str
     """Of the last question that the caller heard before it."""
+    asked_after_ms: float | None
+    """From the strike to the next question that the caller heard to its end; None when there was none."""
     stage_after: str
-    """Of the first question after it; empty when there was none."""
+    """Of that question; empty when there was none."""
     was_over: bool
     """The script had reached its end: no more than a hang-up was to come."""
 
@@ -59,14 +62,12 @@ def phase_at(call: CallSeen, at_ms: float) -> Phase:
     """Who spoke at a moment."""
     if any(s.span.start_ms <= at_ms < s.span.end_ms for s in call.said):
         return Phase.CALLER
-    sounds = call.agent_sounds
-    for sound, following in zip(sounds, [*sounds[1:], None], strict=True):
-        end_ms = sound.end_ms
-        if following is not None and following.start_ms - end_ms <= BREATH_MS:
-            end_ms = following.start_ms
-        if sound.start_ms <= at_ms < end_ms + 40:
-            return Phase.AGENT
-    return Phase.BETWEEN
+    before = [sound for sound in call.agent_sounds if sound.start_ms <= at_ms]
+    after = [sound for sound in call.agent_sounds if sound.start_ms > at_ms]
+    if before and at_ms < before[-1].end_ms + 40:
+        return Phase.AGENT
+    is_breath = before and after and after[0].start_ms - before[-1].end_ms <= BREATH_MS
+    return Phase.AGENT if is_breath else Phase.BETWEEN
 
 
 def breaks(call: CallSeen, strikes: Iterable[Strike], questions: Questions) -> list[Break]:
@@ -98,9 +99,11 @@ def _break(call: CallSeen, at_ms: float, ended_ms: float, questions: Questions) 
         and (stage := questions.stage(line.phrase))
     ]
     after = [
-        stage
+        (line, stage)
         for line in call.lines
-        if line.span.start_ms >= ended_ms - 20 and (stage := questions.stage(line.phrase))
+        if line.span.start_ms >= ended_ms - 20
+        and line.is_whole
+        and (stage := questions.stage(line.phrase))
     ]
     last = before[-1] if before else ""
     return Break(
@@ -108,7 +111,8 @@ def _break(call: CallSeen, at_ms: float, ended_ms: float, questions: Questions) 
         phase=phase_at(call, at_ms),
         audible_after_ms=heard[0].start_ms - at_ms if heard else None,
         stage_before=last,
-        stage_after=after[0] if after else "",
+        asked_after_ms=after[0][0].span.start_ms - at_ms if after else None,
+        stage_after=after[0][1] if after else "",
         was_over=is_reached(call) and not after and last == call.turns[-1].stage,
     )
 
@@ -202,8 +206,10 @@ class Gap:
 def gaps_of(call: CallSeen) -> list[Gap]:
     """One for each utterance that was answered on the same stream."""
     found = []
-    following: list[CallerUtterance | None] = [*call.said[1:], None]
-    for utterance, after in zip(call.said, following, strict=True):
+    following: list[CallerUtterance | None] = [*call.said, None]
+    for utterance, after in pairwise(following):
+        if utterance is None:
+            break
         end_ms = utterance.span.end_ms
         starts_ms = [s.start_ms for s in call.agent_sounds if s.start_ms >= end_ms]
         if not starts_ms or (after is not None and starts_ms[0] > after.span.start_ms):
@@ -258,6 +264,6 @@ _RANK = {"": 0, "queued": 1, "initiated": 2, "ringing": 3, "in-progress": 4}
 def regressions(statuses: Sequence[str]) -> int:
     """How often a call's status went back, or changed after its end."""
     ranks = [_RANK.get(status, 5) for status in statuses]
-    went_back = sum(later < earlier for earlier, later in zip(ranks, ranks[1:], strict=False))
+    went_back = sum(later < earlier for earlier, later in pairwise(ranks))
     finals = {status for status in statuses if _RANK.get(status, 5) == 5}
     return went_back + max(0, len(finals) - 1)

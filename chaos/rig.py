@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 import socket
 import time
@@ -146,8 +147,7 @@ class Rig:
 @asynccontextmanager
 async def running_rig(var: Path = VAR) -> AsyncIterator[Rig]:
     """Start everything on free ports, yield, stop everything. Raises SettingsError or ProcessFailed."""
-    var.mkdir(parents=True, exist_ok=True)
-    (var / "temporal.db").unlink(missing_ok=True)
+    _clean(var)
     environment, gateway_ports = _environment(var)
     settings = load_settings_with(environment)
     temporal = TemporalServer(
@@ -176,6 +176,16 @@ async def running_rig(var: Path = VAR) -> AsyncIterator[Rig]:
         finally:
             for name in rig.processes:
                 rig.thaw(name)
+
+
+def _clean(var: Path) -> None:
+    """Voices are kept from run to run; what a system wrote is not."""
+    var.mkdir(parents=True, exist_ok=True)
+    for path in var.iterdir():
+        if path.is_dir() and path.name != "voices":
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def _environment(var: Path) -> tuple[dict[str, str], dict[str, int]]:

@@ -13,10 +13,12 @@ class AgentLine:
     """Something of the agent's that the caller heard, to its end or to where it broke off."""
 
     phrase: str
-    """All that the agent was saying."""
+    """All that the agent was saying; empty where it broke off before that was clear."""
     words: str
     """What of it was heard."""
     span: Span
+    stalled_ms: int = 0
+    """Silence within it that is no part of it."""
 
     @property
     def is_whole(self) -> bool:

@@ -57,12 +57,14 @@ class AnsweringCaller:
         heard = self._ear.hear(to_mulaw(agent))
         if heard is None:
             return []
-        length_ms = (heard.to - heard.from_) * FRAME_MS
+        length_ms = (heard.to - heard.from_ + heard.stalled) * FRAME_MS
+        ended_ms = self._now_ms - heard.ago * FRAME_MS
         understood = Understood(
             words=heard.words,
-            phrase=heard.phrase.words,
-            began_ms=self._now_ms - length_ms,
-            ended_ms=self._now_ms,
+            phrase=heard.phrase.words if heard.is_certain else "",
+            began_ms=ended_ms - length_ms,
+            ended_ms=ended_ms,
+            stalled_ms=heard.stalled * FRAME_MS,
         )
         self._understood.append(understood)
         return [understood]

@@ -44,9 +44,11 @@ class Understood:
 
     words: str
     phrase: str
-    """All of what the agent was saying."""
+    """All of what the agent was saying; empty where it broke off before that was clear."""
     began_ms: int
     ended_ms: int
+    stalled_ms: int
+    """Silence within it that is no part of it."""
 
 
 Act = Said | Pressed | HungUp | Understood

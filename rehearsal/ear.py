@@ -13,6 +13,8 @@ from media_gateway.twilio.mulaw import FRAME_BYTES, SILENCE
 from rehearsal.audio import Samples, to_mulaw
 
 FRAME_MS = 20
+LONGEST_STALL = 50
+"""Frames: a second."""
 _QUIET = bytes([SILENCE]) * FRAME_BYTES
 _NEGATIVE_ZERO = bytes.maketrans(b"\x7f", b"\xff")
 """Both bytes are digital silence; arithmetic on the way turns one into the other."""
@@ -34,6 +36,12 @@ class Heard:
     phrase: Phrase
     from_: int
     to: int
+    is_certain: bool = True
+    """False where it broke off while it could still have been another phrase, which begins alike."""
+    stalled: int = 0
+    """Frames of silence within it that are no part of the phrase: the sender was late."""
+    ago: int = 0
+    """Frames since it ended."""
 
     @property
     def words(self) -> str:
@@ -75,25 +83,40 @@ class PhraseBook:
 
 
 class Ear:
-    """Follows one line. Each `hear` takes 20 ms of mu-law and returns a phrase that ended before it, if one did."""
+    """Follows one line. Each `hear` takes 20 ms of mu-law and returns a phrase that ended before it, if one did.
+
+    A phrase that falls silent in its middle and goes on where it stopped within `LONGEST_STALL` is one phrase: so a
+    person understands it too.
+    """
 
     def __init__(self, book: PhraseBook) -> None:
         self._book = book
         self._following: list[Heard] = []
         """What this may be, of phrases that begin alike; the nearest to its phrase's beginning first."""
+        self._quiet = 0
+        """Frames of silence since they broke off."""
 
     def hear(self, mulaw: bytes) -> Heard | None:
         """The line's next frame."""
         frame = _plain(mulaw)
         following = [
-            replace(heard, to=heard.to + 1)
+            replace(heard, to=heard.to + 1, stalled=heard.stalled + self._quiet)
             for heard in self._following
             if heard.to < len(heard.phrase.frames) and heard.phrase.frames[heard.to] == frame
         ]
         if following:
-            self._following = following
+            self._following, self._quiet = following, 0
             return None
         ended = self.now()
+        if (
+            ended is not None
+            and frame == _QUIET
+            and not ended.is_whole
+            and ended.ago < LONGEST_STALL
+        ):
+            self._quiet += 1
+            return None
+        self._quiet = 0
         self._following = [
             Heard(phrase=phrase, from_=at, to=at + 1)
             for phrase, at in sorted(self._book.places(frame), key=lambda place: place[1])
@@ -102,7 +125,13 @@ class Ear:
 
     def now(self) -> Heard | None:
         """What is being heard, as far as it came; of phrases that sound alike so far one that is whole, else any."""
-        return min(self._following, key=lambda heard: not heard.is_whole, default=None)
+        following = self._following
+        if not following:
+            return None
+        likeliest = min(following, key=lambda heard: not heard.is_whole)
+        return replace(
+            likeliest, is_certain=likeliest.is_whole or len(following) == 1, ago=self._quiet
+        )
 
 
 class LookupRecogniser:

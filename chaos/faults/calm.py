@@ -44,6 +44,7 @@ class Calm:
         row |= {f"turn {name} ms": value for name, value in spread(gaps).items()}
         row |= {
             "latest tick ms": round(latest_ms),
+            "stalled ms": sum(line.stalled_ms for call in calls for line in call.lines),
             "CPU %": round(100 * max(batch.cpu_share for batch in batches)),
         }
         return Verdict(rows=({"fault": self.name, **row},), failures=tuple(failures.found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.report import quantile
 from chaos import judgement
@@ -11,7 +11,7 @@ from chaos.batch import Scene
 from chaos.fault import Control, Failures, Verdict, all_calls, common, spread
 from chaos.judgement import Break, Phase
 from chaos.questions import Questions
-from chaos.seen import Batch
+from chaos.seen import Batch, CallSeen, Strike
 
 MOST_SILENCE_MS = 3000.0
 """From the crash to the agent's next sound, for 95 of 100."""
@@ -88,10 +88,13 @@ def break_row(
         "never audible": sum(b.audible_after_ms is None and not b.was_over for b in samples),
     }
     row |= {f"audible {name} ms": value for name, value in spread(silent).items()}
+    asked = [b.asked_after_ms for b in samples if b.asked_after_ms is not None]
+    row |= {f"asked {name} ms": value for name, value in spread(asked).items()}
     return row, silent
 
 
-def _struck(batches: Sequence[Batch]):  # type: ignore[no-untyped-def]
+def _struck(batches: Sequence[Batch]) -> Iterator[tuple[CallSeen, Strike]]:
+    """Each call with each strike that fell into it."""
     for batch in batches:
         for call in batch.calls:
             for strike in batch.strikes:

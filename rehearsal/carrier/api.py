@@ -88,6 +88,7 @@ async def create(request: Request, account: Account, of: Of) -> Response:
             status_events=tuple(str(event) for event in form.getlist("StatusCallbackEvent"))
             or ("completed",),
             amd_callback=text("AsyncAmdStatusCallback") if text("AsyncAmd") == "true" else "",
+            fallback_url=text("FallbackUrl"),
             ring_timeout_s=int(text("Timeout") or 60),
             longest_s=int(text("TimeLimit") or 14_400),
         )

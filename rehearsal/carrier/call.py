@@ -55,6 +55,8 @@ class CallRequest:
     status_callback: str = ""
     status_events: tuple[str, ...] = ("completed",)
     amd_callback: str = ""
+    fallback_url: str = ""
+    """Asked for TwiML when a document cannot be had from where it should be."""
     ring_timeout_s: int = 60
     longest_s: int = 14_400
     direction: str = "outbound-api"
@@ -251,12 +253,8 @@ class CarrierCall:
     async def _follow(self, document: _Document) -> None:
         """Fetch documents and carry out their verbs until one ends the call or there is none left."""
         for _ in range(MOST_DOCUMENTS):
-            try:
-                text = document.twiml or await self._webhooks.ask(document.url, self._parameters())
-                verbs = parse_twiml(text)
-            except (TwimlError, httpx.HTTPError) as error:
-                # No FallbackUrl is set: Twilio plays "an application error has occurred" and hangs up.
-                self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
+            verbs = await self._verbs_of(document)
+            if verbs is None:
                 return
             self._witness.saw("twiml", verbs=[type(verb).__name__ for verb in verbs])
             next_url = ""
@@ -269,6 +267,22 @@ class CarrierCall:
             if not next_url:
                 return
             document = _Document(url=next_url)
+
+    async def _verbs_of(self, document: _Document) -> list[Verb] | None:
+        """A document's verbs, or those of the FallbackUrl. None without either: Twilio plays an error and hangs up."""
+        fallback = self.request.fallback_url
+        for source in (document, _Document(url=fallback) if fallback else None):
+            if source is None:
+                break
+            parameters = self._parameters()
+            if source is not document:
+                parameters |= {"ErrorCode": "11200", "ErrorUrl": document.url}
+            try:
+                text = source.twiml or await self._webhooks.ask(source.url, parameters)
+                return parse_twiml(text)
+            except (TwimlError, httpx.HTTPError) as error:
+                self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
+        return None
 
     async def _carry_out(self, verb: Verb) -> tuple[bool, str]:
         """Whether the call is over, and where to go on."""
@@ -368,6 +382,7 @@ class CarrierCall:
                         phrase=act.phrase,
                         began_ms=act.began_ms,
                         ended_ms=act.ended_ms,
+                        stalled_ms=act.stalled_ms,
                     )
                 case HungUp():
                     self._witness.saw("caller_hangs_up", reason=act.reason)
