@@ -14,7 +14,7 @@ from random import Random
 from rich.console import Console
 
 from bench.report import OUT, report
-from callspine.script_commands import read_script
+from callspine.scripts import read_script
 from callspine.settings import SettingsError
 from callspine.supervisor import ProcessFailed
 from chaos.batch import SCRIPT, run_batch

@@ -22,6 +22,7 @@ from callspine.settings import Settings
 from callspine.supervisor import Program, Supervisor
 from callspine.system import load_settings_with, stand_in_environment
 from callspine.temporal_server import TemporalServer
+from callspine.versions import promote
 from chaos.balancer import Balancer
 
 CALLER = Path("rehearsal/callers/steady.yaml")
@@ -29,6 +30,7 @@ VAR = Path("var/chaos")
 GATEWAYS = ("gateway-1", "gateway-2")
 WORKERS = ("worker-1", "worker-2")
 HEALTHY_WITHIN_S = 60.0
+PROMOTED_WITHIN_S = 20.0
 
 
 @dataclass(kw_only=True)
@@ -171,6 +173,7 @@ async def running_rig(var: Path = VAR) -> AsyncIterator[Rig]:
         await rig.start("vendors", "carrier")
         await rig.heal()
         rig.client = await connect(settings)
+        await promote(rig.client, settings.worker_build_id, within_s=PROMOTED_WITHIN_S)
         try:
             yield rig
         finally:
@@ -202,6 +205,7 @@ def _environment(var: Path) -> tuple[dict[str, str], dict[str, int]]:
         "CALLSPINE_DATABASE_URL": f"sqlite:///{var / 'callspine.db'}",
         "CALLSPINE_VAR_DIR": str(var),
         "CALLSPINE_PUBLIC_URL": f"http://127.0.0.1:{balancer}",
+        "CALLSPINE_DRAIN_WITHIN_S": "30",
         "BAML_LOG": "off",
     }
     settings = load_settings_with(environment)
