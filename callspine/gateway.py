@@ -37,7 +37,7 @@ from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
-from workflows.script.parse import content_hash
+from workflows.script.parse import compiled_script, content_hash
 
 log = structlog.get_logger(__name__)
 
@@ -167,6 +167,7 @@ async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
     embedder = Embedder()
     found: dict[str, Knowledge] = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
+        compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it
         if not script.knowledge:
             continue
         try:

@@ -85,7 +85,7 @@ from workflows.script.events import (
     SupervisorOrdered,
 )
 from workflows.script.machine import advance, means_something
-from workflows.script.parse import parse_script
+from workflows.script.model import Script
 from workflows.script.state import digest
 from workflows.script.turn_events import heard_event
 
@@ -113,6 +113,7 @@ class CallSession:
         call_id: str,
         start: Start,
         attached: Attached,
+        script: Script,
         send: Callable[[str], Awaitable[None]],
         *,
         started_s: float,
@@ -122,7 +123,7 @@ class CallSession:
         self._start = start
         self._attached = attached
         self._send = send
-        self._script = parse_script(attached.script_yaml, name="script")
+        self._script = script
         self._state = attached.state
         self._seq = attached.next_seq
         self._history = [
@@ -370,7 +371,7 @@ class CallSession:
 
     def _open(self) -> None:
         reply_id = self._machine.next_reply_id()
-        self._happened(AgentTurnOpened(reply_id=reply_id))
+        self._happened(AgentTurnOpened(reply_id=reply_id, resumes=self._attached.resumed))
         if self._attached.resumed:
             self._script_turn(reply_id, TurnKind.RESUME, CallResumed())
         else:

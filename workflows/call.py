@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.script.events import CallEnded, Order
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
-    from workflows.script.parse import parse_script
+    from workflows.script.parse import compiled_script
     from workflows.search_attributes import (
         ATTEMPT,
         CALL_DIRECTION,
@@ -173,7 +173,7 @@ class CallWorkflow:
         loading = asyncio.create_task(activity_calls.load_script(self._call))
         callee = await self._look_up()
         loaded = await loading
-        self._script = parse_script(loaded.yaml, name=self._call.script_id)
+        self._script = compiled_script(loaded.yaml)
         self._script_yaml = loaded.yaml
         facts = {**callee.facts, **self._call.facts}
         self._today = callee.today
