@@ -16,6 +16,7 @@ from workflows.contracts.activities import (
     END_CALL,
     FIND_CALL,
     PLACE_CALL,
+    RECONNECT_CALL,
     ConnectPerson,
     EndCarrierCall,
     EndedCall,
@@ -23,6 +24,7 @@ from workflows.contracts.activities import (
     FoundCall,
     PlaceCall,
     PlacedCall,
+    ReconnectCall,
 )
 
 CLOCK_SKEW = timedelta(seconds=30)
@@ -99,6 +101,14 @@ class DiallingActivities:
         """Repeated, it dials once more on the same line. Raises ApplicationError for a call that is over."""
         try:
             self._calls.connect(wanted.call_sid, wanted.number)
+        except CarrierRefused as error:
+            raise call_is_over(f"the carrier refused: {error}") from error
+
+    @activity.defn(name=RECONNECT_CALL)
+    def reconnect_call(self, wanted: ReconnectCall) -> None:
+        """Idempotent in its end. Raises ApplicationError for a call that is over."""
+        try:
+            self._calls.redirect(wanted.call_sid, self._webhook("stream-end", wanted.call_id))
         except CarrierRefused as error:
             raise call_is_over(f"the carrier refused: {error}") from error
 

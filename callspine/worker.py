@@ -140,6 +140,7 @@ def workers(
                 dialling.find_call,
                 dialling.end_call,
                 dialling.connect_person,
+                dialling.reconnect_call,
             ],
             activity_executor=threads,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,

@@ -40,6 +40,7 @@ from media_gateway.turns.types import (
     InterruptReply,
     LineLost,
     Ms,
+    NoteKey,
     ObeyOrder,
     OrderCame,
     PlayFiller,
@@ -85,7 +86,7 @@ from workflows.script.events import (
     SupervisorOrdered,
 )
 from workflows.script.machine import advance, means_something
-from workflows.script.model import Script
+from workflows.script.model import Outcome, Script
 from workflows.script.state import digest
 from workflows.script.turn_events import heard_event
 
@@ -100,6 +101,7 @@ LAST_SIGNAL_S = 2.0
 """After the last turn, for Temporal's acknowledgement before the socket closes."""
 MOST_OUTGOING = 500
 """Messages that the socket did not take: some ten seconds of audio, when 400 ms are the rule."""
+VENDOR_ENDS_WITHIN_S = 2.0
 MOST_MUTE_TURNS = 2
 """Turns in a row without a voice; then the stream is given up, and the carrier's own voice can apologise."""
 
@@ -188,9 +190,11 @@ class CallSession:
         self._prefetch.close()
         turn = self._turn
         if turn is not None:
+            if turn.decided is not None and turn.decided.outcome is Outcome.OPTED_OUT:
+                self._commit(turn)  # whether he waited for the answer or not
             self._record(turn, interrupted=True)
-            await self._cancel(turn)
         self._record_unanswered()
+        # Told before anything is waited for: a vendor that hangs or fails takes no turn with it.
         lost = MediaLost(
             epoch=self._attached.epoch,
             stream_sid=self._start.stream_sid,
@@ -198,13 +202,22 @@ class CallSession:
             heard=self._heard,
         )
         self._parts.link.media_lost(self._call_id, lost)
+        if turn is not None:
+            await self._let_go(self._cancel(turn))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._recognition is not None:
-            await self._recognition.close()
+            await self._let_go(self._recognition.close())
         await self._parts.link.flush(self._call_id, within_s=LAST_SIGNAL_S)
         log.info("session_ended", turns=self._seq - self._attached.next_seq, lost=self._is_lost)
+
+    async def _let_go(self, ending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(VENDOR_ENDS_WITHIN_S):
+                await ending
+        except Exception as error:  # noqa: BLE001 - the call is over; what a vendor makes of it is its own affair
+            log.warning("vendor_did_not_end", error=type(error).__name__)
 
     def line_lost(self) -> None:
         """The socket is closed: the caller hung up, or the carrier broke off."""
@@ -225,7 +238,7 @@ class CallSession:
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants. Never raises."""
         if self._over.is_set() or directive.epoch != self._attached.epoch:
-            return DirectiveDone(accepted=False, reason="the stream is not this one")
+            return DirectiveDone(accepted=False, reason="the stream is not this one", is_here=False)
         if directive.order is None:
             return self._correct(directive)
         if self._state.outcome is not None:
@@ -244,6 +257,8 @@ class CallSession:
         self._state = directive.state
         if self._heard is not None:
             self._state, _ = advance(self._script, self._state, heard_event(self._heard))
+        if self._state.outcome is not None:
+            self._happened(ScriptEnded())
         return DirectiveDone(accepted=True)
 
     # --- what comes in -----------------------------------------------------------------------
@@ -355,6 +370,8 @@ class CallSession:
                 turn = self._new_turn(command.reply_id, TurnKind.DTMF, command.caller_words)
                 turn.digit = command.digit
                 self._decide_alone(turn, DtmfPressed(digit=command.digit))
+            case NoteKey():
+                self._note_key(command.digit)
             case ObeyOrder():
                 self._obey_order(
                     self._new_turn(command.reply_id, TurnKind.ORDER, command.caller_words)
@@ -401,9 +418,26 @@ class CallSession:
         turn.order, turn.order_target = directive.order, directive.target
         self._decide_alone(turn, SupervisorOrdered(order=directive.order, target=directive.target))
 
+    def _note_key(self, digit: str) -> None:
+        """Told to the workflow as a turn of its own, beside the last one, which plays on."""
+        self._state, _ = advance(self._script, self._state, DtmfPressed(digit=digit))
+        self._tell(
+            TurnCompleted(
+                epoch=self._attached.epoch,
+                seq=self._seq,
+                kind=TurnKind.DTMF,
+                digit=digit,
+                stage=self._state.stage,
+                state_digest=digest(self._state),
+            )
+        )
+
     def _decide_alone(self, turn: AgentTurn, event: ScriptEvent) -> None:
         """A turn that needs no model: the script's own lines."""
         turn.decide(*advance(self._script, self._state, event))
+        if turn.kind in (TurnKind.DTMF, TurnKind.ORDER):
+            # A fact, whether the answer to it is heard or not.
+            self._commit(turn)
         turn.making = self._spawn(self._speak_lines(turn, list(turn.lines)), "lines")
 
     def _begin(self, turn: AgentTurn) -> None:

@@ -76,7 +76,9 @@ class Sessions:
         """Hand a directive to its call."""
         session = self._by_call.get(directive.call_id)
         if session is None:
-            return DirectiveDone(accepted=False, reason="this gateway does not carry the call")
+            return DirectiveDone(
+                accepted=False, reason="this gateway does not carry the call", is_here=False
+            )
         return session.direct(directive)
 
     def break_off(self, call_id: str) -> None:

@@ -65,6 +65,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
             to=_text(form, "To"),
             from_=_text(form, "From"),
             direction=Direction.INBOUND,
+            call_sid=call_sid,
             script_hash=await asyncio.to_thread(parts.inbound_script_hash),
             most_resumes=parts.most_resumes,
         )

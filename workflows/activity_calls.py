@@ -23,6 +23,7 @@ from workflows.contracts.activities import (
     PlaceCall,
     PlacedCall,
     ReadTranscript,
+    ReconnectCall,
     WriteOutcome,
 )
 from workflows.contracts.payloads import (
@@ -126,6 +127,17 @@ async def connect_person(call_sid: str, number: str) -> None:
     await workflow.execute_activity(
         contract.CONNECT_PERSON,
         ConnectPerson(call_sid=call_sid, number=number),
+        task_queue=DIAL_TASK_QUEUE,
+        start_to_close_timeout=policies.FIND_WITHIN,
+        retry_policy=policies.BRIEF,
+    )
+
+
+async def reconnect_call(call_id: str, call_sid: str) -> None:
+    """End the stream that there is; the next one begins where the book stands."""
+    await workflow.execute_activity(
+        contract.RECONNECT_CALL,
+        ReconnectCall(call_id=call_id, call_sid=call_sid),
         task_queue=DIAL_TASK_QUEUE,
         start_to_close_timeout=policies.FIND_WITHIN,
         retry_policy=policies.BRIEF,

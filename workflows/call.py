@@ -19,7 +19,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from workflows import activity_calls, policies
     from workflows.carrier_view import CarrierView
-    from workflows.contracts.activities import CALL_NOT_PLACED, Callee, FoundCall
+    from workflows.contracts.activities import CALL_NOT_PLACED, SCRIPT_REFUSED, Callee, FoundCall
     from workflows.contracts.payloads import (
         AfterStream,
         AnsweredBy,
@@ -39,11 +39,12 @@ with workflow.unsafe.imports_passed_through():
         SuperviseAnswer,
         SuperviseRequest,
         TurnCompleted,
+        TurnKind,
     )
-    from workflows.script.events import CallEnded, Order
+    from workflows.script.events import CallEnded, Order, SupervisorOrdered
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
-    from workflows.script.parse import compiled_script
+    from workflows.script.parse import ScriptError, compiled_script
     from workflows.search_attributes import (
         ATTEMPT,
         CALL_DIRECTION,
@@ -77,6 +78,7 @@ class CallWorkflow:
         self._book: TurnBook | None = None
         self._today = ""
         self._carrier = CarrierView()
+        self._carrier.call_sid = call.call_sid
         self._answered_by = ""
         self._nonces: dict[str, int] = {}
         """Of the streams that attached, with the epoch that each got."""
@@ -84,10 +86,13 @@ class CallWorkflow:
         """What was answered after each stream, by its nonce."""
         self._gateway_id = ""
         self._streams = 0
+        self._attached_epoch = 0
+        self._last_attached = workflow.now()
         self._resumes = 0
         self._stream_is_open = False
         self._is_handed_over = False
-        self._supervision = Supervision(call.call_id)
+        self._has_given_up = False
+        self._supervision = Supervision(call.call_id, self._end_at_carrier)
         self._needs_review = False
         self._shown_stage = ""
         self._last_sign = workflow.now()
@@ -115,14 +120,13 @@ class CallWorkflow:
                 raise
         finally:
             directing.cancel()
-            if not self._wants_no_calls:
-                opting_out.cancel()
-        result = await self._uncancelled(self._wrap_up(opting_out))
+        result = await self._uncancelled(self._wrap_up())
+        opting_out.cancel()
         if self._is_cancelled:
             raise asyncio.CancelledError
         return result
 
-    async def _wrap_up(self, opting_out: asyncio.Task[None]) -> CallResult:
+    async def _wrap_up(self) -> CallResult:
         """What has to be true once the call is over, however it came to be."""
         if self._is_cancelled and not self._carrier.is_over:
             # Whoever cancels the workflow means the call: nobody is left on a line that nothing watches.
@@ -131,12 +135,16 @@ class CallWorkflow:
         self._close_script()
         post_call = await self._read_call()
         if post_call is not None and post_call.outcome == Outcome.OPTED_OUT.value:
-            await self._opt_out_after_all()
+            self._opt_out_after_all()
         result = self._result(post_call)
         await activity_calls.write_outcome(self._call, result)
-        if self._wants_no_calls:
-            await opting_out
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        # A late message may still say it, up to the last moment.
+        await workflow.wait_condition(
+            lambda: (
+                workflow.all_handlers_finished()
+                and (self._opt_out_is_recorded or not self._wants_no_calls)
+            )
+        )
         return result
 
     async def _uncancelled(self, work: Coroutine[Any, Any, CallResult]) -> CallResult:
@@ -173,11 +181,16 @@ class CallWorkflow:
         loading = asyncio.create_task(activity_calls.load_script(self._call))
         callee = await self._look_up()
         loaded = await loading
-        self._script = compiled_script(loaded.yaml)
+        try:
+            self._script = compiled_script(loaded.yaml)
+        except ScriptError as error:
+            # An activity of another build found it sound.
+            raise ApplicationError(str(error), type=SCRIPT_REFUSED, non_retryable=True) from error
         self._script_yaml = loaded.yaml
         facts = {**callee.facts, **self._call.facts}
         self._today = callee.today
-        self._book = TurnBook(self._script, initial_state(self._script, facts), callee.today)
+        state = replace(initial_state(self._script, facts), today=callee.today)
+        self._book = TurnBook(self._script, state, callee.today)
         self._last_sign = workflow.now()
         self._describe()
 
@@ -298,7 +311,8 @@ class CallWorkflow:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("the call could not be ended at the carrier")
-            self._carrier.status = self._carrier.status or CarrierStatus.FAILED
+            self._failure = "the carrier could not be told to end the call"
+            self._review()
             return
         self._carrier.take(
             CarrierUpdate(
@@ -317,14 +331,20 @@ class CallWorkflow:
     async def _record_opt_out(self) -> None:
         """The do-not-call entry, as soon as it is wanted and before the line is given up."""
         await workflow.wait_condition(lambda: self._wants_no_calls)
-        await activity_calls.record_do_not_call(self._call)
-        self._opt_out_is_recorded = True
+        while not self._opt_out_is_recorded:
+            try:
+                await activity_calls.record_do_not_call(self._call)
+                self._opt_out_is_recorded = True
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                workflow.logger.error("the do-not-call entry could not be written for a week")
 
-    async def _opt_out_after_all(self) -> None:
+    def _opt_out_after_all(self) -> None:
         """Said with the last words, perhaps, when nothing could answer any more: the report on the call found it."""
-        if self._wants_no_calls:
+        if self._book is None or self._wants_no_calls:
             return
-        await activity_calls.record_do_not_call(self._call)
+        self._book.wants_no_calls = True
         self._outcome = Outcome.OPTED_OUT
         workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
 
@@ -340,6 +360,8 @@ class CallWorkflow:
                 self._review()
             self._book.state, _ = advance(self._script, state, CallEnded())
             self._outcome = self._book.state.outcome or Outcome.HUNG_UP
+        if self._book.has_gap:
+            self._review()
         self._is_done = True
         self._supervision.nobody_is_there()
         self._describe()
@@ -354,7 +376,7 @@ class CallWorkflow:
     @property
     def _line_was_ours_to_lose(self) -> bool:
         """We gave up taking it up again, or a gateway died and no other told of the end: the caller did not hang up."""
-        return self._resumes > self._call.most_resumes or self._stream_is_open
+        return self._has_given_up or self._stream_is_open
 
     async def _read_call(self) -> PostCall | None:
         book = self._book
@@ -403,11 +425,19 @@ class CallWorkflow:
         book = self._book
         if book is None or self._carrier.is_over or self._is_done:
             raise ApplicationError("the call is over", type="AttachRefused")
+        if request.nonce in self._answers:
+            # It came too late: the carrier has given that stream up.
+            raise ApplicationError("the stream has ended", type="AttachRefused")
         if not self._carrier.adopt(request.call_sid):
             raise ApplicationError("another call owns this script", type="AttachRefused")
+        if book.state.outcome is not None:
+            # What follows is asked when this stream ends.
+            raise ApplicationError("the script is over", type="AttachRefused")
         book.new_epoch()
-        self._nonces[request.nonce] = book.epoch
+        self._supervision.stream_began()
+        self._nonces[request.nonce] = self._attached_epoch = book.epoch
         self._streams += 1
+        self._last_attached = workflow.now()
         self._stream_is_open = True
         self._gateway_id = request.gateway_id
         self._hang_up_due = None
@@ -420,7 +450,7 @@ class CallWorkflow:
             state=book.state,
             today=self._today,
             facts=book.state.facts,
-            resumed=bool(book.turns),
+            resumed=any(turn.kind is not TurnKind.HANG_UP for turn in book.turns),
             history=[
                 HeardTurn(caller_words=turn.caller_words, agent_words=agent_words(turn))
                 for turn in book.turns[-HISTORY_TURNS:]
@@ -429,7 +459,7 @@ class CallWorkflow:
 
     @attach.validator
     def _may_attach(self, request: AttachRequest) -> None:
-        if request.nonce in self._nonces:
+        if request.nonce in self._nonces or request.nonce in self._answers:
             raise ApplicationError("this stream token was used before", type="AttachRefused")
         if self._carrier.is_over or self._is_done:
             raise ApplicationError("the call is over", type="AttachRefused")
@@ -453,11 +483,12 @@ class CallWorkflow:
 
     def _is_of_an_older_stream(self, nonce: str) -> bool:
         epoch = self._nonces.get(nonce, 0)
-        return self._book is not None and 0 < epoch < self._book.epoch
+        return 0 < epoch < self._attached_epoch
 
     async def _after_stream(self, ended: StreamEnded) -> AfterStream:
+        await workflow.wait_condition(lambda: self._book is not None or self._is_done)
         book = self._book
-        if book is None or ended.call_sid != self._carrier.call_sid:
+        if book is None or not self._carrier.adopt(ended.call_sid):
             return AfterStream(step=NextStep.HANG_UP)
         if self._wants_no_calls:
             await self._opt_out_recorded()
@@ -467,11 +498,23 @@ class CallWorkflow:
         if book.state.outcome is not None or self._carrier.is_over:
             self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
             return AfterStream(step=NextStep.HANG_UP)
+        if ended.nonce and not self._nonces.get(ended.nonce):
+            return self._after_stream_that_nobody_took()
         self._resumes += 1
         if self._resumes > self._call.most_resumes:
-            self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
-            return AfterStream(step=NextStep.APOLOGISE, text=APOLOGY)
+            return self._apologise()
         return AfterStream(step=NextStep.RECONNECT)
+
+    def _after_stream_that_nobody_took(self) -> AfterStream:
+        """A gateway about to stop, or none at all: the next try may find another one."""
+        if workflow.now() - self._last_attached > policies.UNATTACHED_WITHIN:
+            return self._apologise()
+        return AfterStream(step=NextStep.RECONNECT, pause_s=policies.RETRY_PAUSE_S)
+
+    def _apologise(self) -> AfterStream:
+        self._has_given_up = True
+        self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
+        return AfterStream(step=NextStep.APOLOGISE, text=APOLOGY)
 
     async def _opt_out_recorded(self) -> None:
         try:
@@ -497,6 +540,10 @@ class CallWorkflow:
             raise ApplicationError("the script is not loaded yet", type="OrderRefused")
         if self._is_done or self._carrier.is_over:
             raise ApplicationError("the call is over", type="OrderRefused")
+        if not self._streams and request.order is not Order.HANG_UP:
+            raise ApplicationError(
+                "nobody has answered yet: only hang_up makes sense", type="OrderRefused"
+            )
         if self._supervision.is_full:
             raise ApplicationError("too many orders wait already", type="OrderRefused")
         if request.order is Order.FORCE_STAGE and request.stage not in script.stages:
@@ -528,14 +575,14 @@ class CallWorkflow:
                 gateway_id=self._gateway_id,
                 call_sid=self._carrier.call_sid,
                 is_open=self._stream_is_open,
+                was_ever=self._streams > 0,
             )
             if self._book.is_out_of_step:
                 self._review()
                 await self._supervision.correct(self._book, owner)
-            else:
-                await self._supervision.carry_out_next(self._book, owner)
-                if self._book.state.transfer_to and not self._stream_is_open:
-                    self._is_handed_over = True
+            elif await self._supervision.carry_out_next(self._book, owner):
+                self._stream_is_open = False
+                self._is_handed_over = bool(self._book.state.transfer_to)
             self._last_sign = workflow.now()
             self._describe()
 
@@ -552,6 +599,13 @@ class CallWorkflow:
         """One turn, once its answer begins to be heard."""
         if self._book is None:
             return  # no stream can have attached yet
+        if (
+            turn.kind is TurnKind.ORDER
+            and turn.order is not None
+            and turn.epoch == self._book.epoch
+        ):
+            order = SupervisorOrdered(order=turn.order, target=turn.order_target)
+            self._supervision.told(order)
         if not self._book.take(turn):
             return
         self._last_sign = workflow.now()
@@ -587,9 +641,9 @@ class CallWorkflow:
     @workflow.signal
     def media_lost(self, lost: MediaLost) -> None:
         """A stream's socket closed."""
+        if self._book is not None and lost.heard is not None:
+            self._book.hear(lost.heard, lost.epoch)
         if self._book is not None and lost.epoch == self._book.epoch:
-            if lost.heard is not None:
-                self._book.hear(lost.heard)
             self._stream_is_open = False
             self._last_sign = workflow.now()
             self._describe()

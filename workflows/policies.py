@@ -22,7 +22,8 @@ LOOK_UP_WITHIN = timedelta(seconds=3)
 """Then the call goes on without what the CRM knows."""
 DIAL_WITHIN = timedelta(seconds=20)
 FIND_WITHIN = timedelta(seconds=30)
-END_CALL_WITHIN = timedelta(minutes=5)
+END_CALL_WITHIN = timedelta(hours=4)
+"""No call at the carrier is longer: until then it has to be ended, however long the REST interface is away."""
 READ_CALL_TRY = timedelta(seconds=60)
 READ_CALL_WITHIN = timedelta(minutes=10)
 WRITE_TRY = timedelta(seconds=10)
@@ -32,6 +33,10 @@ CARRIER_WORD_WITHIN = timedelta(seconds=10)
 """After a dial whose answer was lost: the carrier's first callback comes well within this."""
 LAST_TURN_WITHIN = timedelta(seconds=5)
 """After the carrier's last status: the gateway's last turn may still be on its way."""
+UNATTACHED_WITHIN = timedelta(seconds=60)
+"""Streams that no gateway takes are tried for so long after the last one that was carried."""
+RETRY_PAUSE_S = 2
+"""Between two of them."""
 HANG_UP_WITHIN = timedelta(seconds=20)
 """After the script is over: then the call is ended through the carrier's REST interface."""
 OPT_OUT_WITHIN = timedelta(seconds=3)

@@ -1,12 +1,14 @@
 """What the workflow tells the gateway: a supervisor's orders, and the right state when the gateway's differs.
 
-An order goes to the gateway that carries the audio, as an activity on that gateway's own task queue. When nobody takes
-it there the gateway is gone, and the carrier does what can be done without a voice.
+An order goes to the gateway that carries the audio, as an activity on that gateway's own task queue. When it is not
+there the carrier does what can be done without a voice. An order that a gateway took, and died before it was heard of
+as a turn, is given to the next one.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from temporalio import workflow
@@ -14,12 +16,18 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows import activity_calls
-    from workflows.contracts.payloads import Directive, SuperviseAnswer, SuperviseRequest
+    from workflows.contracts.payloads import (
+        Directive,
+        DirectiveDone,
+        SuperviseAnswer,
+        SuperviseRequest,
+    )
     from workflows.script.events import Order, SupervisorOrdered
     from workflows.turn_book import TurnBook
 
 MOST_ORDERS = 20
 """Orders that may wait for one call: more is a mistake, not supervision."""
+GONE = DirectiveDone(accepted=False, reason="no gateway answers", is_here=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +37,19 @@ class MediaOwner:
     gateway_id: str
     call_sid: str
     is_open: bool
+    was_ever: bool
+    """Some stream was attached before: the call was answered, and spoken to."""
 
 
 class Supervision:
     """One call's orders, carried out one after the other."""
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, end_call: Callable[[], Awaitable[None]]) -> None:
         self._call_id = call_id
-        self._waiting: deque[tuple[int, SuperviseRequest]] = deque()
+        self._end_call = end_call
+        self._waiting: deque[tuple[int, SupervisorOrdered]] = deque()
+        self._taken: SupervisorOrdered | None = None
+        """By a gateway, and not yet told of as a turn."""
         self._count = 0
         self.answers: dict[int, SuperviseAnswer] = {}
 
@@ -53,18 +66,29 @@ class Supervision:
     def put(self, request: SuperviseRequest) -> int:
         """Queue an order; its number is where the answer will be."""
         self._count += 1
-        self._waiting.append((self._count, request))
+        event = SupervisorOrdered(order=request.order, target=request.stage or request.number)
+        self._waiting.append((self._count, event))
         return self._count
 
-    async def carry_out_next(self, book: TurnBook, owner: MediaOwner) -> None:
-        """Carry out the oldest order."""
-        number, request = self._waiting[0]
-        event = SupervisorOrdered(order=request.order, target=request.stage or request.number)
-        by = await self._tell(book, owner, event)
-        if by is None:
-            by = await self._without_gateway(book, owner, event)
+    def told(self, event: SupervisorOrdered) -> None:
+        """A gateway's turn says that it carried an order out."""
+        if self._taken == event:
+            self._taken = None
+
+    def stream_began(self) -> None:
+        """Another gateway has the call: what the one before took and never told of is to be done again."""
+        if self._taken is not None:
+            self._waiting.appendleft((0, self._taken))
+            self._taken = None
+
+    async def carry_out_next(self, book: TurnBook, owner: MediaOwner) -> bool:
+        """Carry out the oldest order. True when it was done through the carrier: the stream is no more."""
+        number, event = self._waiting[0]
+        answer = await self._carry_out(book, owner, event)
         self._waiting.popleft()
-        self.answers[number] = SuperviseAnswer(by=by)
+        if number:
+            self.answers[number] = answer
+        return answer.by == "carrier"
 
     async def correct(self, book: TurnBook, owner: MediaOwner) -> None:
         """Give the gateway the state that its last turn should have left. One that is gone gets it when it attaches."""
@@ -81,46 +105,60 @@ class Supervision:
     def nobody_is_there(self) -> None:
         """The call is over: what waits will not be done."""
         for number, _ in self._waiting:
-            self.answers[number] = SuperviseAnswer(by="nobody")
+            self.answers[number] = SuperviseAnswer(by="nobody", reason="the call is over")
         self._waiting.clear()
 
-    async def _tell(
+    async def _carry_out(
         self, book: TurnBook, owner: MediaOwner, event: SupervisorOrdered
-    ) -> str | None:
-        if not owner.is_open:
-            return None
-        directive = Directive(
-            call_id=self._call_id, epoch=book.epoch, order=event.order, target=event.target
-        )
-        return "gateway" if await _deliver(owner.gateway_id, directive) else None
+    ) -> SuperviseAnswer:
+        if not owner.was_ever:
+            # Nobody was spoken to: there is no script to move, only a telephone that rings.
+            await self._end_call()
+            return SuperviseAnswer(by="carrier")
+        done = GONE
+        if owner.is_open:
+            directive = Directive(
+                call_id=self._call_id, epoch=book.epoch, order=event.order, target=event.target
+            )
+            done = await _deliver(owner.gateway_id, directive)
+        if done.accepted:
+            self._taken = event
+            return SuperviseAnswer(by="gateway")
+        if done.is_here:
+            return SuperviseAnswer(by="nobody", reason=done.reason)
+        return await self._without_gateway(book, owner, event)
 
     async def _without_gateway(
         self, book: TurnBook, owner: MediaOwner, event: SupervisorOrdered
-    ) -> str:
+    ) -> SuperviseAnswer:
         book.order(event)
         try:
-            if event.order is Order.HANG_UP and owner.call_sid:
-                await activity_calls.end_call(owner.call_sid)
-                return "carrier"
-            if book.state.transfer_to and owner.call_sid:
+            if event.order is Order.HANG_UP:
+                await self._end_call()
+                return SuperviseAnswer(by="carrier")
+            if book.state.transfer_to:
                 await activity_calls.connect_person(owner.call_sid, book.state.transfer_to)
-                return "carrier"
+                return SuperviseAnswer(by="carrier")
+            if owner.is_open:
+                # A gateway that is cut off from us, not dead, still talks: its stream has to end.
+                await activity_calls.reconnect_call(self._call_id, owner.call_sid)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("the carrier did not carry the order out")
-            return "nobody"
-        return "next stream"
+            if book.state.transfer_to:
+                return SuperviseAnswer(by="nobody", reason="the carrier did not carry it out")
+        return SuperviseAnswer(by="next stream")
 
 
-async def _deliver(gateway_id: str, directive: Directive) -> bool:
+async def _deliver(gateway_id: str, directive: Directive) -> DirectiveDone:
     try:
         done = await activity_calls.direct(gateway_id, directive)
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
         workflow.logger.warning("no gateway took the directive")
-        return False
+        return GONE
     if not done.accepted:
         workflow.logger.warning("the gateway refused the directive: %s", done.reason)
-    return done.accepted
+    return done

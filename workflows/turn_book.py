@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind, TurnRecord
+from workflows.script.compiled import OPT_OUT_DIGIT, OPT_OUT_MOVE
 from workflows.script.effects import (
     BookAppointment,
     Effect,
@@ -38,6 +39,8 @@ class TurnBook:
         self._today = today
         self._early: dict[int, TurnCompleted] = {}
         self._heard_early: dict[int, TurnHeard] = {}
+        self._spoken_in: list[int] = []
+        """The epoch of each turn in `turns`."""
         self.state = state
         self.turns: list[TurnRecord] = []
         self.next_seq = 1
@@ -52,28 +55,39 @@ class TurnBook:
 
     def take(self, turn: TurnCompleted) -> list[TurnRecord]:
         """Take a turn, and those that waited for it. Returns the records made, oldest first."""
+        if _is_opt_out(turn):
+            # Whoever tells it, however late, and whatever the script has come to: this one is the law.
+            self.wants_no_calls = True
         if (reason := self._why_not(turn)) is not None:
             self.ignored[reason] += 1
-            return []
+            if reason != "senseless" or not self._is_awaited(turn.seq):
+                return []
+            # It takes its place all the same: every turn after it would wait for it for ever.
+            turn = _emptied(turn)
         self._early[turn.seq] = turn
         made = []
         while (due := self._early.pop(self.next_seq, None)) is not None:
             if due.before is not None:
-                self.hear(due.before)
-            made.append(self._record(due))
+                self.hear(due.before, self.epoch)
+            made.append(self._record_safely(due))
             self.next_seq += 1
             if (heard := self._heard_early.pop(due.seq, None)) is not None:
-                self.hear(heard)
+                self.hear(heard, self.epoch)
         return made
 
-    def hear(self, heard: TurnHeard) -> None:
-        """What the caller heard of a turn. Told once; a second time changes nothing."""
+    @property
+    def has_gap(self) -> bool:
+        """Turns wait for one that has not come."""
+        return bool(self._early)
+
+    def hear(self, heard: TurnHeard, epoch: int) -> None:
+        """What the caller heard of a turn, told by the stream that spoke it. A second time changes nothing."""
         if heard.seq >= self.next_seq:
-            if len(self._heard_early) < MOST_EARLY:
+            if epoch == self.epoch and len(self._heard_early) < MOST_EARLY:
                 self._heard_early[heard.seq] = heard
             return
         record = self.turns[heard.seq - 1] if 1 <= heard.seq <= len(self.turns) else None
-        if record is None or record.is_over:
+        if record is None or record.is_over or self._spoken_in[heard.seq - 1] != epoch:
             return
         self.state, _ = advance(self._script, self.state, heard_event(heard))
         self.turns[heard.seq - 1] = replace(
@@ -108,16 +122,24 @@ class TurnBook:
         self._heard_early.clear()
         self.is_out_of_step = False
 
+    def _is_awaited(self, seq: int) -> bool:
+        return self.next_seq <= seq <= self.next_seq + MOST_EARLY and seq not in self._early
+
     def _why_not(self, turn: TurnCompleted) -> str | None:
         if turn.epoch != self.epoch:
             return "stale"
         if not _makes_sense(turn):
             return "senseless"
-        if turn.seq < self.next_seq or turn.seq in self._early:
-            return "repeated"
-        if turn.seq > self.next_seq + MOST_EARLY:
-            return "too early"
-        return None
+        if self._is_awaited(turn.seq):
+            return None
+        return "too early" if turn.seq > self.next_seq + MOST_EARLY else "repeated"
+
+    def _record_safely(self, turn: TurnCompleted) -> TurnRecord:
+        try:
+            return self._record(turn)
+        except Exception:  # noqa: BLE001 - a bug of ours must cost one turn, not stop the call's workflow for ever
+            self.ignored["failed"] += 1
+            return self._record(_emptied(turn))
 
     def _record(self, turn: TurnCompleted) -> TurnRecord:
         effects: tuple[Effect, ...] = ()
@@ -157,18 +179,48 @@ class TurnBook:
             timings=turn.timings,
         )
         self.turns.append(record)
+        self._spoken_in.append(turn.epoch)
         return record
+
+
+def _is_opt_out(turn: TurnCompleted) -> bool:
+    match turn.kind:
+        case TurnKind.DTMF:
+            return turn.digit == OPT_OUT_DIGIT
+        case TurnKind.REPLY:
+            return turn.move == OPT_OUT_MOVE
+        case _:
+            return False
+
+
+def _emptied(turn: TurnCompleted) -> TurnCompleted:
+    """The turn without what is wrong with it: words, as far as they can be kept, and what was heard before it."""
+    return TurnCompleted(
+        epoch=turn.epoch,
+        seq=turn.seq,
+        kind=TurnKind.HANG_UP,
+        before=turn.before if _can_be_heard(turn) else None,
+        caller_words=turn.caller_words[:LONGEST_TEXT],
+        state_digest=turn.state_digest or "unknown",
+        refusal="senseless",
+    )
 
 
 def _makes_sense(turn: TurnCompleted) -> bool:
     """Whether a message can be a turn at all; it comes from outside, whoever is there."""
     texts = [turn.caller_words, turn.saying, turn.move, turn.order_target, *turn.slots.values()]
-    if turn.before is not None:
-        texts += [turn.before.heard_words, turn.before.reply_words]
-        if turn.before.seq >= turn.seq:
-            return False
-    is_whole = _is_whole(turn)
-    return turn.seq >= 1 and is_whole and all(len(text) <= LONGEST_TEXT for text in texts)
+    is_short = all(len(text) <= LONGEST_TEXT for text in texts)
+    return turn.seq >= 1 and is_short and _is_whole(turn) and _can_be_heard(turn)
+
+
+def _can_be_heard(turn: TurnCompleted) -> bool:
+    """Whether what it says of the turn before it makes sense."""
+    before = turn.before
+    return before is None or (
+        before.seq < turn.seq
+        and len(before.heard_words) <= LONGEST_TEXT
+        and len(before.reply_words) <= LONGEST_TEXT
+    )
 
 
 def _is_whole(turn: TurnCompleted) -> bool:

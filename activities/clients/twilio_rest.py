@@ -72,6 +72,10 @@ class TwilioCalls:
         response.dial(number)
         _told(lambda: self._client.calls(call_sid).update(twiml=str(response)))
 
+    def redirect(self, call_sid: str, url: str) -> None:
+        """Have a live call follow another document. Raises CarrierRefused (21220: it is over) or CarrierUnclear."""
+        _told(lambda: self._client.calls(call_sid).update(url=url, method="POST"))
+
     def is_alive(self, call_sid: str) -> bool:
         """Whether it is neither over nor unknown. Raises CarrierRefused or CarrierUnclear."""
         try:

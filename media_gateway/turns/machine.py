@@ -30,6 +30,7 @@ from media_gateway.turns.types import (
     InterruptReply,
     LineLost,
     Ms,
+    NoteKey,
     ObeyOrder,
     OrderCame,
     PlayFiller,
@@ -154,8 +155,7 @@ class TurnMachine:
             case ReplyFailed():
                 return self._failed() if self._is_current(event.reply_id) else []
             case ScriptEnded():
-                self._is_last = True
-                return []
+                return self._script_ended()
             case RecogniserLost():
                 return self._recogniser_lost()
             case OrderCame():
@@ -294,7 +294,7 @@ class TurnMachine:
     def _key_pressed(self, digit: str) -> list[Command]:
         """A key is always heard, over a must-say line too: it may be the opt-out."""
         if self._is_last:
-            return []
+            return [NoteKey(digit=digit)]
         commands, words = self._drop_everything()
         return [
             *commands,
@@ -318,6 +318,8 @@ class TurnMachine:
             commands.append(InterruptReply(reply_id=self._reply_id))
         self._forget_words()
         self._think(self.next_reply_id(), answered=" ".join(filter(None, said)))
+        # A fact, and told as one: nobody takes it back by making a sound.
+        self._is_interruptible = False
         return commands, self._answered
 
     def _and_hand_over(self, commands: list[Command]) -> list[Command]:
@@ -414,6 +416,13 @@ class TurnMachine:
             self._hang_up_at = Ms(self._now + self._policy.drain_ms)
             return []
         self._open_floor()
+        return []
+
+    def _script_ended(self) -> list[Command]:
+        self._is_last = True
+        if self._floor in (Floor.OPEN, Floor.CALLER, Floor.PAUSE):
+            # Nothing plays that could be waited for.
+            self._hang_up_at = Ms(self._now + self._policy.drain_ms)
         return []
 
     def _failed(self) -> list[Command]:

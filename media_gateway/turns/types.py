@@ -205,6 +205,13 @@ class PressKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteKey:
+    """A key over the last words of the call: the script is told, and nothing more is spoken."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObeyOrder:
     """Tell the script of the supervisor's order, speak what it answers."""
 
@@ -231,6 +238,7 @@ Command = (
     | InterruptReply
     | PromptCaller
     | PressKey
+    | NoteKey
     | ObeyOrder
     | HandOver
     | HangUp

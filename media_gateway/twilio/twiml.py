@@ -45,9 +45,11 @@ def apologise(text: str) -> str:
     return str(response)
 
 
-def connect_stream(public_url: str, call_id: str, token: str) -> str:
+def connect_stream(public_url: str, call_id: str, token: str, *, pause_s: int = 0) -> str:
     """Hand the call's audio to a gateway; when the stream ends the carrier asks `stream-end` what comes next."""
     response = VoiceResponse()
+    if pause_s:
+        response.pause(length=pause_s)
     action = stream_end_url(public_url, call_id, nonce_of(token))
     connect = response.connect(action=action, method="POST")
     stream = connect.stream(
@@ -76,7 +78,7 @@ def after_stream(public_url: str, call_id: str, after: AfterStream, token: str) 
         case NextStep.HANG_UP:
             return hang_up()
         case NextStep.RECONNECT:
-            return connect_stream(public_url, call_id, token)
+            return connect_stream(public_url, call_id, token, pause_s=after.pause_s)
         case NextStep.DIAL:
             response = VoiceResponse()
             response.dial(after.number)

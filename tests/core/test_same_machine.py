@@ -100,7 +100,7 @@ def test_both_sides_end_equal_however_the_messages_come(data: st.DataObject) -> 
             book.take(told)
             assert not (book.is_out_of_step and told.seq == book.next_seq - 1)
         if gateway.heard is not None:
-            book.hear(gateway.heard)
+            book.hear(gateway.heard, gateway.epoch)
 
         assert book.state == gateway.state
         assert digest(book.state) == digest(gateway.state)

@@ -83,12 +83,12 @@ def test_what_was_proposed_with_a_refused_move_is_on_record() -> None:
 def test_what_was_heard_of_the_last_turn_comes_with_the_end_of_the_stream() -> None:
     ended = book()
     heard = TurnHeard(seq=1, lines_heard=["disclosure.opening"], heard_words="Hi", interrupted=True)
-    ended.hear(heard)
+    ended.hear(heard, 1)
     assert ended.turns == []
     ended.take(OPENING)
     assert (ended.turns[0].heard_words, ended.turns[0].interrupted) == ("Hi", True)
     assert ended.state.lines_heard == ["disclosure.opening"]
-    ended.hear(replace(heard, heard_words="something else"))
+    ended.hear(replace(heard, heard_words="something else"), 1)
     assert ended.turns[0].heard_words == "Hi"
 
 
@@ -116,8 +116,12 @@ def test_a_gateway_that_differs_is_noticed_and_one_that_agrees_is_not() -> None:
 def test_what_cannot_be_a_turn_changes_nothing(nonsense: TurnCompleted) -> None:
     asked = book()
     before = asked.state
-    assert asked.take(nonsense) == []
-    assert (asked.state, asked.turns, asked.ignored["senseless"]) == (before, [], 1)
+    records = asked.take(nonsense)
+    assert (asked.state, asked.ignored["senseless"]) == (before, 1)
+    # It takes its place, emptied, so that those after it need not wait.
+    assert [(record.refusal, record.move) for record in records] == [("senseless", "")] * (
+        nonsense.seq == 1
+    )
 
 
 def test_an_order_without_a_gateway_moves_the_script_and_fences_the_old_stream() -> None:

@@ -31,6 +31,7 @@ from workflows.contracts.activities import (
     PlaceCall,
     PlacedCall,
     ReadTranscript,
+    ReconnectCall,
     WriteOutcome,
 )
 from workflows.contracts.payloads import (
@@ -75,7 +76,7 @@ class House:
     post_call_outcome: str = ""
     """What the model reads out of the transcript; empty: what it was told."""
     gateway: str = "alive"
-    """Or `refuses`, or `gone`."""
+    """Or `refuses`; `elsewhere`: it has another stream; `gone`."""
 
     looked_up: list[LookUpCallee] = field(default_factory=list)
     placed: list[PlaceCall] = field(default_factory=list)
@@ -85,6 +86,7 @@ class House:
     rows: list[WriteOutcome] = field(default_factory=list)
     do_not_call: list[DoNotCall] = field(default_factory=list)
     connected: list[ConnectPerson] = field(default_factory=list)
+    reconnected: list[str] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)
 
     @activity.defn(name=contract.LOAD_SCRIPT)
@@ -125,10 +127,18 @@ class House:
     async def connect_person(self, wanted: ConnectPerson) -> None:
         self.connected.append(wanted)
 
+    @activity.defn(name=contract.RECONNECT_CALL)
+    async def reconnect_call(self, wanted: ReconnectCall) -> None:
+        self.reconnected.append(wanted.call_sid)
+
     @activity.defn(name=contract.CARRY_OUT_DIRECTIVE)
     async def carry_out_directive(self, directive: Directive) -> DirectiveDone:
         self.directives.append(directive)
-        return DirectiveDone(accepted=self.gateway == "alive", reason=self.gateway)
+        return DirectiveDone(
+            accepted=self.gateway == "alive",
+            reason=self.gateway,
+            is_here=self.gateway in ("alive", "refuses"),
+        )
 
     @activity.defn(name=contract.READ_CALL)
     async def read_call(self, wanted: ReadTranscript) -> PostCall:
@@ -201,6 +211,7 @@ class House:
                         self.find_call,
                         self.end_call,
                         self.connect_person,
+                        self.reconnect_call,
                     ],
                 ),
             ):

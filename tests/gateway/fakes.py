@@ -103,8 +103,8 @@ class FakeLink:
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         self.lost.append(lost)
-        if lost.heard is not None and lost.epoch == self.book.epoch:
-            self.book.hear(lost.heard)
+        if lost.heard is not None:
+            self.book.hear(lost.heard, lost.epoch)
         self._tell()
 
     async def flush(self, call_id: str, *, within_s: float) -> bool:

@@ -12,6 +12,7 @@ PLACE_CALL = "place_call"
 FIND_CALL = "find_call"
 END_CALL = "end_call"
 CONNECT_PERSON = "connect_person"
+RECONNECT_CALL = "reconnect_call"
 CARRY_OUT_DIRECTIVE = "carry_out_directive"
 """Runs in the gateway that carries the call's audio, on its own task queue."""
 READ_CALL = "read_call"
@@ -115,6 +116,14 @@ class ConnectPerson:
     call_sid: str
     number: str
     """E.164."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconnectCall:
+    """Take a live call from whatever it does and have the carrier ask anew where to go on."""
+
+    call_id: str
+    call_sid: str
 
 
 @dataclass(frozen=True, kw_only=True)

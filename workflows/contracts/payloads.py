@@ -49,6 +49,8 @@ class CallInput:
     from_: str = ""
     """E.164 caller id; empty: the settings' own."""
     direction: Direction = Direction.OUTBOUND
+    call_sid: str = ""
+    """The carrier's id of a call that came in."""
     script_hash: str = ""
     """When given, the script must have this content hash, else the call is not placed."""
     facts: dict[str, str] = field(default_factory=dict)
@@ -272,7 +274,9 @@ class SuperviseAnswer:
 
     by: str
     """`gateway`: the agent says it now; `carrier`: done through the carrier, no gateway was there;
-    `next stream`: whoever carries the audio next begins there; `nobody`: the call was over."""
+    `next stream`: whoever carries the audio next begins there; `nobody`: it was not carried out."""
+    reason: str = ""
+    """Why nobody did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +301,8 @@ class DirectiveDone:
 
     accepted: bool
     reason: str = ""
+    is_here: bool = True
+    """False: this gateway does not have the stream that was meant."""
 
 
 class NextStep(StrEnum):
@@ -326,6 +332,8 @@ class AfterStream:
     """For DIAL: E.164."""
     text: str = ""
     """For APOLOGISE: what to say."""
+    pause_s: int = 0
+    """For RECONNECT: wait so long first; a gateway that is about to stop has not left the balancer yet."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from workflows.script.model import Line, Move, Outcome, Slot, SlotType, Stage, W
 
 DISCLOSURE_LINE = "disclosure.opening"
 OPT_OUT_DIGIT = "9"
+OPT_OUT_MOVE = "opt_out"
 CALL_BACK_SLOT = "call_back_when"
 GOODBYE, OPTED_OUT, HANDED_OVER = "goodbye", "opted_out", "handed_over"
 CALL_BACK, WRONG_PERSON = "call_back", "wrong_person"
@@ -15,14 +16,14 @@ OBJECTION_PREFIX = "objection_"
 COMPILED_MOVES = (
     CONTINUE,
     ANSWER,
-    "opt_out",
+    OPT_OUT_MOVE,
     "human",
     "robot_question",
     "call_back",
     "wrong_person",
     "goodbye",
 )
-ALWAYS_ALLOWED = frozenset({"opt_out", "human", "wrong_person", "goodbye", "call_back"})
+ALWAYS_ALLOWED = frozenset({OPT_OUT_MOVE, "human", "wrong_person", "goodbye", "call_back"})
 """Moves that a caller may force even before the disclosure was heard to its end: none of them sells anything."""
 
 
@@ -110,7 +111,7 @@ def global_moves(agent_name: str, company: str) -> tuple[Move, ...]:
     )
     return (
         Move(
-            name="opt_out",
+            name=OPT_OUT_MOVE,
             description="the caller does not want to be called again, or says stop",
             examples=(
                 "stop calling me",

@@ -16,6 +16,7 @@ from workflows.script.compiled import (
     GOODBYE,
     HANDED_OVER,
     OPT_OUT_DIGIT,
+    OPT_OUT_MOVE,
     OPTED_OUT,
     connecting_line,
     disclosure,
@@ -69,12 +70,7 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
         case ReplyHeard():
             return _heard(script, state, event), ()
         case _ if state.outcome is not None:
-            if isinstance(event, MoveProposed):
-                refusal = RefuseMove(
-                    stage=state.stage, move=event.move, reason="the script is over"
-                )
-                return replace(state, refused=state.refused + 1), (refusal,)
-            return state, ()
+            return _said_after_the_end(state, event)
         case CallAnswered():
             state = replace(state, today=event.today)
             return state, _say_first(script, state, script.stages[state.stage].opening)
@@ -94,6 +90,28 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
             return _ordered(script, state, event)
         case _:
             assert_never(event)
+
+
+def _said_after_the_end(state: ScriptState, event: ScriptEvent) -> Step:
+    """Nothing more is spoken, and no move is made; but that somebody wants no more calls counts to the last moment."""
+    effects: list[Effect] = []
+    if _wants_no_calls(event) and state.outcome is not Outcome.OPTED_OUT:
+        effects.append(OptOut())
+    if isinstance(event, MoveProposed):
+        reason = "the script is over"
+        effects.append(RefuseMove(stage=state.stage, move=event.move, reason=reason))
+        state = replace(state, refused=state.refused + 1)
+    return state, tuple(effects)
+
+
+def _wants_no_calls(event: ScriptEvent) -> bool:
+    match event:
+        case DtmfPressed():
+            return event.digit == OPT_OUT_DIGIT
+        case MoveProposed():
+            return event.move == OPT_OUT_MOVE
+        case _:
+            return False
 
 
 def means_something(digit: str) -> bool:

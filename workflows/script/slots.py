@@ -32,6 +32,7 @@ _CLOCK = re.compile(
     r"\b(?:at|around|about|by)?\s*(\d{1,2})(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|o'?clock)?"
     r"(?:\s*(?:in the )?(morning|afternoon|evening))?"
 )
+LARGEST_NUMBER = 1e12
 LONGEST_TEXT = 200
 """Characters of a free text or name slot."""
 
@@ -46,7 +47,7 @@ def parse_slot(slot: Slot, raw: str, today: str) -> SlotValue:
             return _yes_no(text)
         case SlotType.INTEGER:
             number = _number(text)
-            if number != int(number):
+            if not number.is_integer():
                 raise ValueError("not a whole number")
             return int(_in_range(slot, number))
         case SlotType.MONEY:
@@ -79,12 +80,12 @@ def _yes_no(text: str) -> bool:
 
 def _number(text: str) -> float:
     digits = _DIGITS.search(text)
-    if digits:
-        return float(digits.group().replace(",", ""))
-    spoken = _spoken_number(text)
-    if spoken is None:
+    said = float(digits.group().replace(",", "")) if digits else _spoken_number(text)
+    if said is None:
         raise ValueError("no number in it")
-    return float(spoken)
+    if said > LARGEST_NUMBER:
+        raise ValueError("a number that nobody means")
+    return float(said)
 
 
 def _spoken_number(text: str) -> int | None:
