@@ -209,6 +209,8 @@ class FakeSpeech:
 
     async def cancel(self) -> None:
         self._voice.cancelled += 1
+        if self._voice.cancel_fails:
+            raise asyncio.QueueFull
         self._queue.put_nowait(None)
 
     async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
@@ -226,8 +228,11 @@ class FakeVoice:
         self.cancelled = 0
         self.refusals = 0
         self.slowness = 1
+        self.latency_s = 0.0
+        self.cancel_fails = False
 
     async def begin(self) -> FakeSpeech:
+        await asyncio.sleep(self.latency_s)
         return FakeSpeech(self)
 
     async def close(self) -> None:

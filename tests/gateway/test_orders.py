@@ -12,6 +12,7 @@ from media_gateway.sessions import Sessions
 from tests.gateway.conftest import Gateway, Line
 from workflows.contracts.payloads import Directive, DirectiveDone, TurnKind
 from workflows.script.events import Order
+from workflows.script.model import Outcome
 
 
 async def opened(gateway: Gateway) -> Line:
@@ -40,7 +41,7 @@ async def test_a_forced_stage_is_said_at_once_and_told_as_a_turn(gateway: Gatewa
     turns = await gateway.link.until_turns(2)
     assert (turns[1].kind, turns[1].stage) == (TurnKind.ORDER, "appointment")
     assert turns[0].interrupted
-    assert line.events("clear")
+    await line.until(lambda: bool(line.events("clear")))
     assert not gateway.link.differed
     await line.close()
 
@@ -158,3 +159,136 @@ async def test_a_call_whose_workflow_is_gone_is_broken_off(gateway: Gateway) -> 
     sessions(gateway).break_off("no such call")
 
     await line.until(line.closed.is_set)
+
+
+# --- a key or an order is a fact, whatever comes of its answer -----------------------------------------
+
+
+async def press_nine(line: Line) -> None:
+    await line.send({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "9"}})
+
+
+async def test_nine_counts_though_he_hangs_up_before_the_answer(gateway: Gateway) -> None:
+    line = await opened(gateway)
+    gateway.voice.latency_s = 5.0
+    await press_nine(line)
+
+    await line.hang_up()
+
+    await gateway.link.until_lost()
+    assert gateway.link.book.wants_no_calls
+    assert gateway.link.turns[-1].kind is TurnKind.DTMF
+
+
+async def test_nine_counts_while_he_goes_on_speaking(gateway: Gateway) -> None:
+    line = await opened(gateway)
+    gateway.voice.latency_s = 0.3
+    gateway.recogniser.words += ["stop", "stop"]
+    line.speak(1500)
+    await line.until(lambda: line.speaking_ms < 1000)
+
+    await press_nine(line)
+
+    await line.until(line.closed.is_set)
+    turns = gateway.link.turns
+    assert turns[1].kind is TurnKind.DTMF
+    assert "taken you off our list" in turns[1].saying
+
+
+async def test_nine_counts_over_the_last_words_of_a_call(gateway: Gateway) -> None:
+    gateway.dialogue.replies.append(("goodbye", {}, []))
+    gateway.voice.slowness = 10
+    line = await opened(gateway)
+    gateway.recogniser.words.append("not interested bye")
+    line.speak(300)
+    await gateway.link.until_turns(2)
+    await line.until(lambda: line.agent_spoke)
+
+    await press_nine(line)
+
+    await line.until(line.closed.is_set)
+    await gateway.link.until_lost()
+    assert gateway.link.book.wants_no_calls
+    assert not gateway.link.differed
+    goodbye = gateway.link.turns[1]
+    assert (goodbye.heard_words, goodbye.interrupted) == (
+        "Thank you for your time. Goodbye from Brightfield Solar.",
+        False,
+    )
+
+
+async def test_a_model_that_heard_an_opt_out_is_believed_though_nobody_waited(
+    gateway: Gateway,
+) -> None:
+    gateway.dialogue.replies.append(("opt_out", {}, []))
+    line = await opened(gateway)
+    gateway.voice.latency_s = 5.0
+    gateway.recogniser.words.append("stop calling me")
+    line.speak(300)
+    await line.until(lambda: bool(gateway.dialogue.requests))
+    await line.until(lambda: not gateway.dialogue.replies)
+
+    await line.hang_up()
+
+    await gateway.link.until_lost()
+    assert gateway.link.book.wants_no_calls
+
+
+async def test_a_noise_does_not_take_an_order_back(gateway: Gateway) -> None:
+    line = await opened(gateway)
+    gateway.voice.latency_s = 0.4
+    assert direct(gateway, order=Order.HANG_UP).accepted
+
+    line.speak(200)
+
+    await line.until(line.closed.is_set)
+    assert gateway.link.turns[1].kind is TurnKind.ORDER
+
+
+async def test_a_second_order_does_not_unsay_the_first(gateway: Gateway) -> None:
+    line = await opened(gateway)
+    gateway.voice.latency_s = 0.3
+    assert direct(gateway, order=Order.FORCE_STAGE, target="interest").accepted
+    assert direct(gateway, order=Order.FORCE_STAGE, target="appointment").accepted
+
+    await gateway.link.until_turns(3)
+
+    assert [turn.stage for turn in gateway.link.turns] == ["permission", "interest", "appointment"]
+    await line.close()
+
+
+async def test_a_state_that_is_corrected_to_its_end_ends_the_call(gateway: Gateway) -> None:
+    line = await opened(gateway)
+    over = replace(gateway.link.book.state, stage="goodbye", outcome=Outcome.GOODBYE)
+
+    assert direct(gateway, state=over, after_seq=1).accepted
+
+    await line.until(line.closed.is_set, within_s=2)
+
+
+async def test_a_correction_waits_for_the_turn_that_is_being_decided(gateway: Gateway) -> None:
+    gateway.dialogue.replies.append(("permission_given", {}, ["Thank you."]))
+    gateway.voice.latency_s = 0.5
+    line = await opened(gateway)
+    gateway.recogniser.words.append("yes sure")
+    line.speak(300)
+    await line.until(lambda: not gateway.dialogue.replies)
+
+    right = replace(gateway.link.book.state, stage="interest")
+    done = direct(gateway, state=right, after_seq=1)
+
+    assert not done.accepted
+    assert done.is_here
+    await line.close()
+
+
+async def test_the_end_is_told_though_a_vendor_fails_to_end(gateway: Gateway) -> None:
+    gateway.voice.slowness = 20
+    line = await gateway.stream()
+    await line.until(lambda: line.agent_spoke)
+    gateway.voice.cancel_fails = True
+
+    await line.close()
+
+    lost = await gateway.link.until_lost()
+    assert lost.heard is not None
