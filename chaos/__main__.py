@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from rich.console import Console
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 
 from bench.report import OUT, report
 from callspine.script_commands import read_script
@@ -63,6 +64,9 @@ def main() -> int:
         parser.error(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     if not 1 <= options.batch <= 100 or options.calls < 1:
         parser.error("--calls must be at least 1, --batch from 1 to 100")
+    # The client's own retries, while the server is what was killed, are no news.
+    quiet = TelemetryConfig(logging=LoggingConfig(filter="ERROR"))
+    Runtime.set_default(Runtime(telemetry=quiet))
     seed = int(time.time()) if options.seed is None else options.seed
     chosen = [f for f in FAULTS if f.name in options.fault or not options.fault]
     try:
