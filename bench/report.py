@@ -1,4 +1,4 @@
-"""Tables on the terminal and JSON in `out/bench/`, or in another folder of `out/`."""
+"""Tables on the terminal and JSON in `out/bench/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-OUT = Path("out")
+OUT = Path("out/bench")
 Row = Mapping[str, str | int | float]
 
 
@@ -23,20 +23,22 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def report(
-    name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = (), *, folder: str = "bench"
-) -> Path:
+def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Path:
     """Print the rows, write them with the machine and the time; returns the file."""
     table = Table(title=f"\n{title}", title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
     for row in rows:
         table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    console = Console(width=150)
+    console = Console(width=120)
     console.print(table)
     for note in notes:
         console.print(note, highlight=False)
-    path = OUT / folder / f"{name}.json"
+    return write(OUT / f"{name}.json", name, title, rows, notes)
+
+
+def write(path: Path, name: str, title: str, rows: Sequence[Row], notes: Sequence[str]) -> Path:
+    """Write figures as JSON, with the machine and the time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpus": os.cpu_count(),

@@ -23,6 +23,7 @@ from callspine.supervisor import Program, Supervisor
 from callspine.system import load_settings_with, stand_in_environment
 from callspine.temporal_server import TemporalServer
 from callspine.versions import promote
+from callspine.worker import open_store
 from chaos.balancer import Balancer
 
 CALLER = Path("rehearsal/callers/steady.yaml")
@@ -152,6 +153,8 @@ async def running_rig(var: Path = VAR) -> AsyncIterator[Rig]:
     _clean(var)
     environment, gateway_ports = _environment(var)
     settings = load_settings_with(environment)
+    # Two workers that start at once on an empty database would both make its tables.
+    open_store(settings.database_url).close()
     temporal = TemporalServer(
         port=settings.temporal_port,
         ui_port=settings.temporal_ui_port,

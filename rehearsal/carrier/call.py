@@ -38,6 +38,8 @@ TICK_S = 0.02
 FRAME = SILENCE * 160
 INITIATE_S, RING_S = 0.05, 0.2
 AMD_MS = 1500
+REACT_S = 0.1
+"""From a stream's end to the next request. A carrier is far away; on loopback a dying process's port would still be open."""
 MUTED_MS = 4000
 """Of the agent's first words, with the fault `mute-opening`."""
 MOST_DOCUMENTS = 20
@@ -332,6 +334,7 @@ class CarrierCall:
             self._stream = None
             await stream.close()
             self._tell_stream(verb, stream, "stream-stopped")
+        await asyncio.sleep(REACT_S)
 
     def _tell_stream(self, verb: Stream, stream: MediaStream, event: str) -> None:
         if verb.status_callback:

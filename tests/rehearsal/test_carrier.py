@@ -235,7 +235,8 @@ async def test_an_answer_that_is_no_twiml_ends_the_call(rehearsal: Opened) -> No
 async def test_unruly_webhooks_come_twice_and_the_call_goes_on_all_the_same(
     rehearsal: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rehearsal.carrier.webhooks.UNRULY_MOST_S", 0.3)
+    late_s = iter([0.9, 0.7, 0.5, 0.4])
+    monkeypatch.setattr("random.uniform", lambda *_: next(late_s, 0.0))
     async with rehearsal(fault=UNRULY_WEBHOOKS) as line:
         line.customer.answers = {"voice": '<Response><Pause length="0.1"/><Hangup/></Response>'}
         sid = await line.place()
