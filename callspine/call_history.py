@@ -37,6 +37,8 @@ _SIGNALS: dict[str, type[TurnCompleted] | type[MediaLost]] = {
     "media_lost": MediaLost,
 }
 """Those that a script hears of."""
+UNREADABLE = (TypeError, ValueError, KeyError, RuntimeError)
+"""What the converter raises for a payload that is no such value."""
 _AFTER_THE_CALL = (contract.READ_CALL, contract.WRITE_OUTCOME)
 """Whichever comes first is begun in the moment in which the script is closed."""
 
@@ -55,7 +57,7 @@ class RecordedCall:
 
 
 async def read_call(history: WorkflowHistory, converter: DataConverter) -> RecordedCall:
-    """Read a history. Raises CodecError or WordStoreAway when its words cannot be had, ValueError for no call's history."""
+    """Read a history. Raises CodecError or WordStoreAway when its words cannot be had, UNREADABLE for no call's history."""
     reading = _Reading(converter)
     for event in history.events:
         await reading.take(event)
@@ -140,7 +142,7 @@ class _Reading:
             return
         try:
             self._messages.append(await self._one(signal.input.payloads, kind))
-        except (TypeError, ValueError, KeyError, RuntimeError):
+        except UNREADABLE:
             return  # no such message: the workflow dropped it, too
 
     async def _update_done(self, done: WorkflowExecutionUpdateCompletedEventAttributes) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from temporalio.client import Client, WorkflowHistory
 
 from callspine.call_errors import ANSWER_WITHIN, about_call
-from callspine.call_history import RecordedCall, read_call
+from callspine.call_history import UNREADABLE, RecordedCall, read_call
 from callspine.connect import connect, data_converter
 from callspine.privacy.codec import CodecError
 from callspine.privacy.word_threads import WordStoreAway
@@ -62,7 +62,7 @@ def replay(
     other = read_script(script) if script else None
     settings = load_settings()
     retold = asyncio.run(
-        _from_file(settings, history, call_id) if history else _ask(settings, call_id)
+        retold_from_file(settings, history, call_id) if history else _ask(settings, call_id)
     )
     console = Console()
     if other is None or script is None:
@@ -89,7 +89,8 @@ def _what(retold: Retold) -> str:
     return f"{kind}, {len(retold.told.decisions)} turns"
 
 
-async def _from_file(settings: Settings, path: Path, call_id: str) -> Retold:
+async def retold_from_file(settings: Settings, path: Path, call_id: str) -> Retold:
+    """Tell an exported history again; with an id, only that call's. Raises SettingsError naming the file and the remedy."""
     try:
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
         history = WorkflowHistory.from_json(call_workflow_id(call_id), text)
@@ -98,7 +99,7 @@ async def _from_file(settings: Settings, path: Path, call_id: str) -> Retold:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
     except (CodecError, WordStoreAway) as error:
         raise SettingsError(f"{path}: {error}") from None
-    except (ParseError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+    except (ParseError, AttributeError, *UNREADABLE) as error:
         raise SettingsError(
             f"{path} is not the history of a call ({error}): export one with "
             "`temporal workflow show --workflow-id call/ID --output json`"
@@ -123,7 +124,7 @@ async def _look(client: Client, call_id: str) -> Retold:
     history = await handle.fetch_history(rpc_timeout=ANSWER_WITHIN)
     try:
         call = await read_call(history, client.data_converter)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise SettingsError(f"call {call_id!r}: its history cannot be read: {error}") from None
     told = _told(call)
     recorded = call.result or await handle.query(CallWorkflow.snapshot, rpc_timeout=ANSWER_WITHIN)

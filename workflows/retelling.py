@@ -80,7 +80,7 @@ class Decision:
         """The decision in words, by what it is about; only what there is. Equal points: the same decision."""
         stored = {
             name: value
-            for name, value in self.after.slots.items()
+            for name, value in sorted(self.after.slots.items())
             if self.before.slots.get(name) != value
         }
         is_closing = self.after.outcome is not None and self.before.outcome is None
@@ -189,4 +189,4 @@ class _WatchedBook(TurnBook):
 
 
 def _listed(values: Mapping[str, str], between: str = ": ") -> str:
-    return ", ".join(f"{name}{between}{value}" for name, value in values.items())
+    return ", ".join(f"{name}{between}{value}" for name, value in sorted(values.items()))
