@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated
@@ -149,7 +149,7 @@ def _how_far(turn: TurnRecord) -> str:
     return " … [interrupted]" if turn.interrupted else ""
 
 
-def _listed(values: dict[str, object] | dict[str, str], between: str = " = ") -> str:
+def _listed(values: Mapping[str, object], between: str = " = ") -> str:
     return ", ".join(f"{name}{between}{value}" for name, value in values.items()) or "none"
 
 

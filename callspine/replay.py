@@ -127,8 +127,10 @@ async def _look(client: Client, call_id: str) -> Retold:
     except UNREADABLE as error:
         raise SettingsError(f"call {call_id!r}: its history cannot be read: {error}") from None
     told = _told(call)
-    recorded = call.result or await handle.query(CallWorkflow.snapshot, rpc_timeout=ANSWER_WITHIN)
-    return Retold(call=call, told=told, recorded=recorded)
+    if call.result is not None:
+        return Retold(call=call, told=told, recorded=call.result)
+    snapshot = await handle.query(CallWorkflow.snapshot, rpc_timeout=ANSWER_WITHIN)
+    return Retold(call=call, told=told, recorded=snapshot)
 
 
 def _told(call: RecordedCall) -> Retelling:

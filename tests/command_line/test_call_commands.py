@@ -199,20 +199,22 @@ def test_a_filter_cannot_become_another_query(campaign: str) -> None:
 
 
 def test_the_longest_row_keeps_its_id_whole_in_80_columns() -> None:
-    found: list[SearchAttributePair[object]] = [
-        SearchAttributePair(keys.NEEDS_REVIEW, True),
-        SearchAttributePair(keys.CALL_DIRECTION, "outbound"),
-        SearchAttributePair(keys.ATTEMPT, 3),
-        SearchAttributePair(keys.SCRIPT_ID, "solar_consult"),
-        SearchAttributePair(keys.CALL_STAGE, "appointment"),
-        SearchAttributePair(keys.TURNS, 12),
-        SearchAttributePair(keys.CALL_OUTCOME, "not_interested"),
-    ]  # type: ignore[list-item]
+    found = TypedSearchAttributes(
+        [
+            SearchAttributePair(keys.NEEDS_REVIEW, True),
+            SearchAttributePair(keys.CALL_DIRECTION, "outbound"),
+            SearchAttributePair(keys.ATTEMPT, 3),
+            SearchAttributePair(keys.SCRIPT_ID, "solar_consult"),
+            SearchAttributePair(keys.CALL_STAGE, "appointment"),
+            SearchAttributePair(keys.TURNS, 12),
+            SearchAttributePair(keys.CALL_OUTCOME, "not_interested"),
+        ]
+    )
     call = WorkflowExecution.__new__(WorkflowExecution)
     call.id = "call/0123456789ab"
     call.start_time = BEGAN
     call.status = WorkflowExecutionStatus.COMPLETED
-    call.typed_search_attributes = TypedSearchAttributes(found)
+    call.typed_search_attributes = found
     table = empty_table()
     table.add_row(*row(call))
     console = Console(file=io.StringIO(), width=80)
