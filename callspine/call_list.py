@@ -35,7 +35,7 @@ def list_(
         bool, typer.Option("--running", help="Only calls that are under way.")
     ] = False,
 ) -> None:
-    """List the newest calls, running and finished. `!`: a person should look at it."""
+    """List the newest calls, running and finished. `!`: a person should look at it; `#`: which attempt it is."""
     query = visibility_query(
         needs_review=needs_review, outcome=outcome, campaign=campaign, running=running
     )
@@ -75,20 +75,17 @@ async def _list(settings: Settings, query: str, limit: int) -> None:
 
 
 def empty_table() -> Table:
-    """Narrow enough for 80 columns. An id that is cut or broken cannot be copied into `call show`."""
+    """Narrow enough for 80 columns. Long ids are folded, never cut: a cut one cannot be copied into `call show`."""
     table = Table(box=box.SIMPLE, show_edge=False, padding=0)
-    for name, may_wrap in (
-        ("", False),
-        ("call", False),
-        ("began", False),
-        ("", False),
-        ("#", False),
-        ("script", True),
-        ("stage", True),
-        ("turns", False),
-        ("outcome", False),
-    ):
-        table.add_column(name, no_wrap=not may_wrap, overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column("call", overflow="fold", min_width=12)
+    table.add_column("began", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column("#", no_wrap=True)
+    table.add_column("script", overflow="fold")
+    table.add_column("stage", overflow="fold")
+    table.add_column("turns", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
     return table
 
 

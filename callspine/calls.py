@@ -62,6 +62,7 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
         to=e164(to),
         # Whatever happens to the file, the call and all that comes of it run what is there now.
         script_hash=read_script(path).content_hash,
+        most_resumes=settings.most_resumes,
     )
     client = await connect(settings)
     await start_call(client, call)

@@ -198,7 +198,8 @@ def test_a_filter_cannot_become_another_query(campaign: str) -> None:
         visibility_query(needs_review=False, outcome=None, campaign=campaign, running=False)
 
 
-def test_the_longest_row_keeps_its_id_whole_in_80_columns() -> None:
+def listed(call_id: str) -> list[str]:
+    """The lines of a table of one call that has as much to tell as can be."""
     found = TypedSearchAttributes(
         [
             SearchAttributePair(keys.NEEDS_REVIEW, True),
@@ -211,7 +212,7 @@ def test_the_longest_row_keeps_its_id_whole_in_80_columns() -> None:
         ]
     )
     call = WorkflowExecution.__new__(WorkflowExecution)
-    call.id = "call/0123456789ab"
+    call.id = f"call/{call_id}"
     call.start_time = BEGAN
     call.status = WorkflowExecutionStatus.COMPLETED
     call.typed_search_attributes = found
@@ -219,11 +220,12 @@ def test_the_longest_row_keeps_its_id_whole_in_80_columns() -> None:
     table.add_row(*row(call))
     console = Console(file=io.StringIO(), width=80)
     console.print(table)
-    (line,) = [
-        line
-        for line in console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-        if "0123" in line
-    ]
+    lines: list[str] = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return lines[2:]
+
+
+def test_the_longest_row_fits_80_columns() -> None:
+    (line,) = listed("0123456789ab")
     assert line.split() == [
         "!",
         "0123456789ab",
@@ -235,3 +237,9 @@ def test_the_longest_row_keeps_its_id_whole_in_80_columns() -> None:
         "12",
         "not_interested",
     ]
+
+
+def test_a_long_id_is_folded_and_not_cut() -> None:
+    call_id = "0123456789abcdef" * 2
+    lines = listed(call_id)
+    assert "".join(line[2:15].strip() for line in lines) == call_id
