@@ -1,4 +1,4 @@
-"""`callspine call`: place a call, list calls, look at one."""
+"""`callspine call`: place a call; its other commands are a module each."""
 
 from __future__ import annotations
 
@@ -7,39 +7,29 @@ import re
 import uuid
 from typing import Annotated
 
-import phonenumbers
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
-from temporalio.client import WorkflowQueryFailedError
-from temporalio.service import RPCError
 
+from callspine.call_list import list_
+from callspine.call_page import show
 from callspine.connect import connect
 from callspine.follow import follow
 from callspine.privacy.forget import forget
+from callspine.replay import replay
 from callspine.scripts import read_script
 from callspine.settings import Settings, SettingsError, load_settings
-from workflows import search_attributes
+from callspine.supervise import supervise
+from callspine.telephone import e164
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallInput, call_workflow_id
 from workflows.starter import start_call
 
-app = typer.Typer(no_args_is_help=True, help="Place and inspect calls.")
+app = typer.Typer(no_args_is_help=True, help="Place, inspect and supervise calls.")
+app.command(name="list")(list_)
+app.command()(show)
+app.command()(supervise)
+app.command()(replay)
 app.command()(forget)
-
-
-def e164(text: str) -> str:
-    """The number in E.164. Raises SettingsError for one that cannot be dialled."""
-    try:
-        number = phonenumbers.parse(text, "US")
-    except phonenumbers.NumberParseException as error:
-        raise SettingsError(f"{text!r} is not a telephone number: {error}") from None
-    if not phonenumbers.is_possible_number(number):
-        raise SettingsError(
-            f"{text!r} is not a possible telephone number; write it as +12125550142"
-        )
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def new_call_id() -> str:
@@ -83,61 +73,3 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
         handle = client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call.call_id))
         result = await follow(handle, console, longest_s=call.longest_call_s + 120)
         console.print(f"outcome: [bold]{result.outcome}[/]")
-
-
-@app.command(name="list")
-def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Newest calls to show.")] = 20,
-) -> None:
-    """List the newest calls, running and finished."""
-    asyncio.run(_list(load_settings(), limit))
-
-
-async def _list(settings: Settings, limit: int) -> None:
-    client = await connect(settings)
-    # Narrow enough for 80 columns, and ids are folded, never cut: a cut one cannot be copied into `call show`.
-    heads = (
-        Column("call", overflow="fold", min_width=12),
-        *("began", "", "script", "stage", "turns", "outcome"),
-    )
-    table = Table(*heads, box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    keys = search_attributes
-    async for call in client.list_workflows('WorkflowType = "CallWorkflow"', limit=limit):
-        found = call.typed_search_attributes
-        status = call.status.name.lower() if call.status else ""
-        table.add_row(
-            call.id.removeprefix(call_workflow_id("")),
-            f"{call.start_time.astimezone():%m-%d %H:%M}",
-            found.get(keys.CALL_DIRECTION, "").removesuffix("bound"),
-            found.get(keys.SCRIPT_ID, ""),
-            found.get(keys.CALL_STAGE, ""),
-            str(found.get(keys.TURNS, "")),
-            found.get(keys.CALL_OUTCOME, "") or status,
-        )
-    Console().print(table)
-
-
-@app.command()
-def show(call_id: str) -> None:
-    """Print a call, running or finished, from its workflow."""
-    asyncio.run(_show(load_settings(), call_id))
-
-
-async def _show(settings: Settings, call_id: str) -> None:
-    client = await connect(settings)
-    handle = client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call_id))
-    try:
-        snapshot = await handle.query(CallWorkflow.snapshot)
-    except RPCError as error:
-        raise SettingsError(
-            f"call {call_id!r} cannot be read ({error.status.name.lower().replace('_', ' ')})"
-        ) from error
-    except WorkflowQueryFailedError as error:
-        raise SettingsError(f"call {call_id!r} cannot be read yet: {error}") from error
-    Console().print_json(data=_plain(snapshot))
-
-
-def _plain(value: object) -> object:
-    from dataclasses import asdict, is_dataclass
-
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from contextlib import contextmanager, suppress
+from typing import Annotated, NoReturn
 
 os.environ.setdefault("BAML_LOG", "off")
 
@@ -81,14 +82,35 @@ def _failures_told() -> Iterator[None]:
         sys.exit(1)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Entry point."""
+    leave(_run())
+
+
+def _run() -> int:
+    """The exit status."""
     try:
         app()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except asyncio.CancelledError:
-        sys.exit(143)  # SIGTERM, after everything was stopped
+        return 143  # SIGTERM, after everything was stopped
     except SettingsError as error:
         Console(stderr=True).print(
             f"callspine: {error}", style="red", highlight=False, markup=False
         )
-        sys.exit(2)
+        return 2
+    return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without taking the interpreter apart.
+
+    A thread of the Temporal SDK may still be on its way back from the last answer; taken apart under it, Python aborts
+    (temporalio/sdk-python issue 300), and an order that was carried out would end with status 134.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever read it is gone
+            stream.flush()
+    os._exit(status)

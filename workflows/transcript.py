@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from workflows.contracts.payloads import TurnRecord
 from workflows.script.state import ScriptState
@@ -11,6 +12,8 @@ SHOWN_TURNS = 6
 """Newest turns in the current details: the server keeps no more than 20 kB of them."""
 LONGEST_SHOWN = 600
 """Characters of one side of one turn there."""
+_MARKUP = re.compile(r"[\\`*_\[\]<>&#|~!$]")
+"""The UI shows Markdown and the HTML in it; a caller's and a model's words must be neither."""
 
 
 def transcript_of(turns: Iterable[TurnRecord]) -> str:
@@ -29,6 +32,12 @@ def agent_words(turn: TurnRecord) -> str:
     return turn.heard_words if turn.is_over else turn.saying
 
 
+def last_answer_ms(turns: Iterable[TurnRecord]) -> int | None:
+    """Milliseconds from the caller's last sound to the newest answer; None when none was given yet."""
+    answered = [turn.timings.first_audio_sent for turn in turns if turn.caller_words]
+    return next((sent for sent in reversed(answered) if sent is not None), None)
+
+
 def current_details(
     state: ScriptState | None,
     turns: list[TurnRecord],
@@ -38,32 +47,49 @@ def current_details(
     resumes: int = 0,
     ignored: int = 0,
 ) -> str:
-    """Markdown for the Temporal UI."""
+    """Markdown for the Temporal UI. Nothing that was said is markup there."""
     if state is None:
         return "loading the script"
-    rows = [
-        f"**stage** {state.stage} · **carrier** {carrier_status or 'none yet'}"
-        + (f" · **gateway** {gateway_id}" if gateway_id else "")
-        + (f" · **outcome** {state.outcome.value}" if state.outcome else ""),
-    ]
+    head = f"**stage** {_plain(state.stage)} · **carrier** {carrier_status or 'none yet'}"
+    if gateway_id:
+        head += f" · **gateway** {_plain(gateway_id)}"
+    if state.outcome:
+        head += f" · **outcome** {_plain(state.outcome.value)}"
+    rows = []
     if state.slots:
-        rows.append("**slots** " + ", ".join(f"{k} = {v}" for k, v in state.slots.items()))
+        slots = (f"{_plain(name)} = {_plain(str(value))}" for name, value in state.slots.items())
+        rows.append("- **slots** " + ", ".join(slots))
     if state.refused or ignored or resumes:
         rows.append(
-            f"**refused moves** {state.refused} · **ignored signals** {ignored} "
+            f"- **refused moves** {state.refused} · **ignored signals** {ignored} "
             f"· **taken up again** {resumes}"
         )
-    answered = [turn for turn in turns if turn.caller_words and turn.timings.first_audio_sent]
-    if answered:
-        last_ms = answered[-1].timings.first_audio_sent
-        rows.append(f"**last answer** {last_ms} ms after the caller's last sound")
-    said = []
-    for turn in turns[-SHOWN_TURNS:]:
-        if turn.caller_words:
-            said.append(f"- caller: {turn.caller_words[:LONGEST_SHOWN]}")
-        cut = " …" if turn.interrupted or not turn.is_over else ""
-        what = turn.move or turn.kind.value
-        if turn.refusal:
-            what += f", refused: {turn.refusal}"
-        said.append(f"- agent ({what}): {agent_words(turn)[:LONGEST_SHOWN]}{cut}")
-    return "\n\n".join([*rows, "\n".join(said)]).rstrip()
+    if (last_ms := last_answer_ms(turns)) is not None:
+        rows.append(f"- **last answer** {last_ms} ms after the caller's last sound")
+    said = [line for turn in turns[-SHOWN_TURNS:] for line in _shown(turn)]
+    # Lists, because the UI draws paragraphs and nested lists far apart or not at all.
+    parts = [head, "\n".join(rows), "**last words**" if said else "", "\n".join(said)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _shown(turn: TurnRecord) -> Iterator[str]:
+    """One turn's lines: who said what, and what the script made of it."""
+    if turn.caller_words:
+        yield f"- **caller** {_plain(turn.caller_words)}"
+    words = _plain(agent_words(turn))
+    if turn.interrupted or not turn.is_over:
+        words += " …"
+    what = _plain(turn.move or turn.kind.value)
+    if turn.caller_words and turn.timings.first_audio_sent is not None:
+        what += f" · {turn.timings.first_audio_sent} ms"
+    line = f"- **agent** {words} *({what})*"
+    if turn.refusal:
+        line += f" · **refused** {_plain(turn.refusal)}"
+    for name, reason in turn.rejected_slots.items():
+        line += f" · **rejected** {_plain(name)}: {_plain(reason)}"
+    yield line
+
+
+def _plain(text: str) -> str:
+    """On one line, cut where it is endless, and without a meaning in Markdown or HTML."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text[:LONGEST_SHOWN].split()))

@@ -83,7 +83,7 @@ class AesGcmCodec(PayloadCodec):
         )
 
     def _decrypt(self, payload: Payload) -> Payload:
-        key_id = payload.metadata.get(KEY_ID, b"").decode(errors="replace")
+        key_id = _key_id(payload)
         if payload.metadata.get(CIPHER) != AES_256_GCM:
             raise CodecError("a payload was encrypted by another codec than this one")
         cipher = self._ciphers.get(key_id)
@@ -106,6 +106,21 @@ class AesGcmCodec(PayloadCodec):
 def is_encrypted(payload: Payload) -> bool:
     """Whether a payload says that it is encrypted."""
     return payload.metadata.get("encoding") == ENCRYPTED
+
+
+def require_plain(payloads: Sequence[Payload]) -> None:
+    """For a process without any key: raises CodecError for a payload that needs one."""
+    for payload in payloads:
+        if is_encrypted(payload):
+            key_id = _key_id(payload)
+            raise CodecError(
+                f"a payload was encrypted with key {key_id!r}, and this process has no keys: "
+                f"set CALLSPINE_CODEC_KEYS to {key_id}:<its key>"
+            )
+
+
+def _key_id(payload: Payload) -> str:
+    return payload.metadata.get(KEY_ID, b"").decode(errors="replace")
 
 
 def _bound(key_id: str, former_encoding: bytes) -> bytes:

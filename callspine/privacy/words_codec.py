@@ -28,7 +28,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from callspine.privacy.codec import AesGcmCodec, CodecError
+from callspine.privacy.codec import AesGcmCodec, CodecError, require_plain
 from callspine.privacy.query_answers import is_query_answer
 from callspine.privacy.word_store import IsForgotten, Words
 from callspine.privacy.word_threads import CallForgotten, StoreInThreads
@@ -101,7 +101,10 @@ class WordsCodec(PayloadCodec, WithSerializationContext):
                 if key not in found:
                     raise await self._why_missing(workflow_id)
                 fetched[place] = Payload.FromString(found[key])
-        return await self.sealing.decode(fetched) if self.sealing else fetched
+        if self.sealing:
+            return await self.sealing.decode(fetched)
+        require_plain(fetched)
+        return fetched
 
     def _is_kept(self, payload: Payload) -> bool:
         return (

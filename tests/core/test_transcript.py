@@ -40,21 +40,39 @@ def test_the_transcript_is_what_both_sides_heard() -> None:
 
 def test_the_details_read_like_the_call() -> None:
     state = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
+    refused = replace(
+        REPLY,
+        seq=3,
+        move="confirmed",
+        refusal="not allowed in this stage",
+        rejected_slots={"roof_age_years": "above 150"},
+        interrupted=False,
+    )
     assert current_details(
-        state, [OPENING, REPLY], carrier_status="in-progress", gateway_id="g1", ignored=2
+        state, [OPENING, REPLY, refused], carrier_status="in-progress", gateway_id="g1", ignored=2
     ).splitlines() == [
         "**stage** roof · **carrier** in-progress · **gateway** g1",
         "",
-        "**slots** is_homeowner = True",
+        "- **slots** is\\_homeowner = True",
+        "- **refused moves** 0 · **ignored signals** 2 · **taken up again** 0",
+        "- **last answer** 870 ms after the caller's last sound",
         "",
-        "**refused moves** 0 · **ignored signals** 2 · **taken up again** 0",
+        "**last words**",
         "",
-        "**last answer** 870 ms after the caller's last sound",
-        "",
-        "- agent (opening): Hi, this is Joe.",
-        "- caller: Yes.",
-        "- agent (permission_given): Do you own …",
+        "- **agent** Hi, this is Joe. *(opening)*",
+        "- **caller** Yes.",
+        "- **agent** Do you own … *(permission\\_given · 870 ms)*",
+        "- **caller** Yes.",
+        "- **agent** Do you own *(confirmed · 870 ms)* · **refused** not allowed in this stage "
+        "· **rejected** roof\\_age\\_years: above 150",
     ]
+
+
+def test_nothing_that_was_said_is_markup_in_the_details() -> None:
+    said = replace(REPLY, caller_words="*metal*\n\n# <img src=x> [a](b)", heard_words="<b>Ah")
+    details = current_details(run(SAMPLE), [said], carrier_status="")
+    assert r"- **caller** \*metal\* \# \<img src=x\> \[a\](b)" in details.splitlines()
+    assert r"- **agent** \<b\>Ah …" in details
 
 
 def test_the_details_of_a_call_that_has_not_begun_or_is_over() -> None:
@@ -65,11 +83,11 @@ def test_the_details_of_a_call_that_has_not_begun_or_is_over() -> None:
         == "**stage** permission · **carrier** none yet"
     )
     over = replace(state, outcome=Outcome.HUNG_UP)
-    assert "**outcome** hung_up" in current_details(over, [OPENING], carrier_status="completed")
+    assert r"**outcome** hung\_up" in current_details(over, [OPENING], carrier_status="completed")
 
 
 def test_a_long_call_shows_its_newest_turns() -> None:
     details = current_details(
         run(SAMPLE), [replace(REPLY, seq=n) for n in range(40)], carrier_status=""
     )
-    assert details.count("- caller") == SHOWN_TURNS
+    assert details.count("- **caller**") == SHOWN_TURNS
