@@ -24,7 +24,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Path:
-    """Print the rows, write them with the machine and the time; returns the file."""
+    """Print the rows, write them with the machine, its load (1, 5, 15 minutes) and the time; returns the file."""
     table = Table(title=f"\n{title}", title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
@@ -40,6 +40,7 @@ def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()
         "cpus": os.cpu_count(),
         "arch": platform.machine(),
         "python": platform.python_version(),
+        "load average": [round(load, 2) for load in os.getloadavg()],
     }
     at = datetime.now(UTC).isoformat(timespec="seconds")
     body = {"name": name, "title": title, "at": at, "machine": machine, "rows": rows}
