@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import pairwise
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -91,7 +92,7 @@ def _by_turn(events: list[HistoryEvent]) -> list[list[HistoryEvent]]:
         for n, event in enumerate(events)
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
     ]
-    return [events[a:b] for a, b in zip(signals, signals[1:], strict=False)]
+    return [events[a:b] for a, b in pairwise(signals)]
 
 
 def _kind(event: HistoryEvent) -> str:

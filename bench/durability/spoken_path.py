@@ -123,7 +123,7 @@ async def main() -> None:
                 found[state][0].extend(without)
                 found[state][1].extend(linked)
     rows = [_row(state, leg, *turns) for state, turns in found.items() for leg in turns[1][0]]
-    everything = [sum((list(turns[side]) for turns in found.values()), []) for side in (0, 1)]
+    everything = ([turn for pair in found.values() for turn in pair[side]] for side in (0, 1))
     rows.append(_row("all three", "turn", *everything))
     notes = [f"load before: {load_before:.2f}; {CALLS} calls at once on either gateway"]
     peers = [_median(without) for without, _ in found.values()]
