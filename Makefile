@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo up test check bench lock clean baml
+.PHONY: help demo up test check bench chaos lock clean baml
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,7 +25,7 @@ up: $(STAMP)  ## start gateway, worker, Temporal and the stand-ins; Ctrl-C stops
 	@$(BIN)/callspine up
 
 test: $(STAMP)  ## the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(STAMP)  ## formatting, lint, types, import contracts, generated code
 	@$(BIN)/ruff format --check .
@@ -36,6 +36,9 @@ check: $(STAMP)  ## formatting, lint, types, import contracts, generated code
 
 bench: $(STAMP)  ## the benchmarks: tables and out/bench/*.json
 	@$(BIN)/python -m bench
+
+chaos: $(STAMP)  ## break the system under live calls: kills, outages, takeovers; tables and out/chaos/
+	@$(BIN)/python -m chaos
 
 lock: $(STAMP)  ## renew requirements.lock: hashes, no index, no URL
 	@$(BIN)/python -m pip install --quiet uv

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from bench import idle_calls, outbox, reply_path
-from bench.durability import acknowledged, history, spoken_path
+from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
     "reply_path": reply_path.main,
@@ -15,6 +15,7 @@ ALL = {
     "spoken_path": spoken_path.main,
     "acknowledged": acknowledged.main,
     "history": history.main,
+    "knee": knee.main,
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables on the terminal and JSON in `out/bench/`."""
+"""Tables on the terminal and JSON in `out/bench/`, or in another folder of `out/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-OUT = Path("out/bench")
+OUT = Path("out")
 Row = Mapping[str, str | int | float]
 
 
@@ -23,19 +23,21 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Path:
+def report(
+    name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = (), *, folder: str = "bench"
+) -> Path:
     """Print the rows, write them with the machine, its load (1, 5, 15 minutes) and the time; returns the file."""
     table = Table(title=f"\n{title}", title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
     for row in rows:
         table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    console = Console(width=120)
+    console = Console(width=150)
     console.print(table)
     for note in notes:
         console.print(note, highlight=False)
-    OUT.mkdir(parents=True, exist_ok=True)
-    path = OUT / f"{name}.json"
+    path = OUT / folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpus": os.cpu_count(),
         "arch": platform.machine(),

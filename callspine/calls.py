@@ -11,7 +11,7 @@ import phonenumbers
 import typer
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
@@ -72,6 +72,7 @@ async def _start(settings: Settings, to: str, script: str, *, wait: bool) -> Non
         to=e164(to),
         # Whatever happens to the file, the call and all that comes of it run what is there now.
         script_hash=read_script(path).content_hash,
+        most_resumes=settings.most_resumes,
     )
     client = await connect(settings)
     await start_call(client, call)
@@ -94,15 +95,19 @@ def list_(
 
 async def _list(settings: Settings, limit: int) -> None:
     client = await connect(settings)
-    # Narrow enough for 80 columns: an id that is cut cannot be copied into `call show`.
-    table = Table("call", "began", "", "script", "stage", "turns", "outcome", box=box.SIMPLE)
+    # Narrow enough for 80 columns, and ids are folded, never cut: a cut one cannot be copied into `call show`.
+    heads = (
+        Column("call", overflow="fold", min_width=12),
+        *("began", "", "script", "stage", "turns", "outcome"),
+    )
+    table = Table(*heads, box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     keys = search_attributes
     async for call in client.list_workflows('WorkflowType = "CallWorkflow"', limit=limit):
         found = call.typed_search_attributes
         status = call.status.name.lower() if call.status else ""
         table.add_row(
             call.id.removeprefix(call_workflow_id("")),
-            f"{call.start_time.astimezone():%m-%d %H:%M:%S}",
+            f"{call.start_time.astimezone():%m-%d %H:%M}",
             found.get(keys.CALL_DIRECTION, "").removesuffix("bound"),
             found.get(keys.SCRIPT_ID, ""),
             found.get(keys.CALL_STAGE, ""),

@@ -69,7 +69,13 @@ async def _place(system: System, console: Console) -> int:
     call_id = new_call_id()
     client = await connect(settings)
     script = read_script(settings.scripts_dir / f"{SCRIPT}.yaml")
-    call = CallInput(call_id=call_id, script_id=SCRIPT, to=TO, script_hash=script.content_hash)
+    call = CallInput(
+        call_id=call_id,
+        script_id=SCRIPT,
+        to=TO,
+        script_hash=script.content_hash,
+        most_resumes=settings.most_resumes,
+    )
     await start_call(client, call)
     workflow_id = call_workflow_id(call_id)
     console.print(f"calling {TO}: workflow {workflow_id}\n", highlight=False)

@@ -37,7 +37,7 @@ from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
-from workflows.script.parse import content_hash
+from workflows.script.parse import compiled_script, content_hash
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +52,8 @@ async def serve(settings: Settings) -> None:
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
     client = await connect(settings)
-    link = await open_link(settings, client)
     sessions = Sessions()
+    link = await open_link(settings, client, sessions)
     try:
         async with directive_worker(client, settings.gateway_id, sessions):
             await serve_with(settings, link, sessions)
@@ -61,10 +61,11 @@ async def serve(settings: Settings) -> None:
         await link.close()
 
 
-async def open_link(settings: Settings, client: Client) -> TemporalLink:
+async def open_link(settings: Settings, client: Client, sessions: Sessions) -> TemporalLink:
     """The link with this gateway's outbox. Raises SettingsError when its file cannot be used."""
     try:
-        return await TemporalLink.open(client, settings.outbox_dir / f"{settings.gateway_id}.db")
+        file = settings.outbox_dir / f"{settings.gateway_id}.db"
+        return await TemporalLink.open(client, file, sessions.break_off)
     except OutboxInUse as error:
         raise SettingsError(
             f"{error}: stop the other gateway {settings.gateway_id}, "
@@ -119,6 +120,7 @@ async def compose(
             _hash_of, settings.scripts_dir / f"{settings.inbound_script}.yaml"
         ),
         longest_message_bytes=settings.longest_message_bytes,
+        most_resumes=settings.most_resumes,
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
@@ -165,6 +167,7 @@ async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
     embedder = Embedder()
     found: dict[str, Knowledge] = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
+        compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it
         if not script.knowledge:
             continue
         try:

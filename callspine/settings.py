@@ -5,6 +5,7 @@ A wrong or missing value is refused at start with the variable's name. Secrets a
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     """Names the gateway's outbox file, too: two gateways that share a disk need two ids."""
     stream_token_secret: SecretStr = SecretStr("")
     """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
+    most_resumes: int = Field(default=3, ge=0, le=20)
+    """How often a call's lost media stream is taken up again before it is ended with an apology."""
     drain_within_s: float = Field(default=25.0, ge=0, le=600)
     """Told to stop, a gateway gives each call away between two turns; what is left after this is cut."""
     longest_message_bytes: int = 65_536
@@ -47,7 +50,7 @@ class Settings(BaseSettings):
     temporal_port: int = 7233
     """Port of the embedded dev server."""
     temporal_ui_port: int = 8233
-    worker_build_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    worker_build_id: str = ""
     """Version of the worker's code; calls stay on the build they began on. Empty: unversioned, any worker takes any call."""
     reconcile_every_s: int = Field(default=60, ge=0, le=3600)
     """How often calls whose workflow is gone are looked for and hung up. 0: never."""
@@ -123,6 +126,15 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
+    @field_validator("worker_build_id")
+    @classmethod
+    def _build_id_is_plain(cls, text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", text):
+            raise ValueError(
+                "use letters, digits, `_`, `.` and `-`, at most 64; a git commit is good"
+            )
+        return text
+
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Settings:
         if self.unfinished_pause_ms < self.end_pause_ms:
@@ -162,24 +174,40 @@ _NEEDED_BY_WORKER = {
 
 
 def require_for_gateway(settings: Settings) -> None:
-    """Refuse to start a gateway that lacks a key. Raises SettingsError naming each variable."""
-    _require(settings, _NEEDED_BY_GATEWAY)
+    """Refuse to start a gateway that lacks a key or its script. Raises SettingsError naming each variable."""
+    _refuse(_missing(settings, _NEEDED_BY_GATEWAY) + _no_inbound_script(settings))
 
 
 def require_for_worker(settings: Settings) -> None:
     """Refuse to start a worker that lacks a key. Raises SettingsError naming each variable."""
-    _require(settings, _NEEDED_BY_WORKER)
+    _refuse(_missing(settings, _NEEDED_BY_WORKER))
 
 
-def _require(settings: Settings, needed: dict[str, str]) -> None:
+def _missing(settings: Settings, needed: dict[str, str]) -> list[str]:
     missing = []
     for name, why in needed.items():
         value = getattr(settings, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if not text:
             missing.append(f"{PREFIX}{name.upper()} is not set: {why}")
-    if missing:
-        raise SettingsError("\n".join(missing))
+    return missing
+
+
+def _no_inbound_script(settings: Settings) -> list[str]:
+    folder = settings.scripts_dir
+    there = sorted(path.stem for path in folder.glob("*.yaml"))
+    if settings.inbound_script in there:
+        return []
+    has = f"it has {', '.join(there)}" if there else f"set {PREFIX}SCRIPTS_DIR to one that has"
+    return [
+        f"{PREFIX}INBOUND_SCRIPT is {settings.inbound_script!r}: "
+        f"no such script in the folder {folder}; {has}"
+    ]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise SettingsError("\n".join(problems))
 
 
 def base_url(url: AnyUrl) -> str:

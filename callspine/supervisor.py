@@ -45,9 +45,10 @@ class Supervisor:
         self._log_dir.mkdir(parents=True, exist_ok=True)
         return self
 
-    async def start(self, *programs: Program) -> None:
-        """Start programs side by side and wait until all are ready. Raises ProcessFailed."""
+    async def start(self, *programs: Program) -> list[asyncio.subprocess.Process]:
+        """Start programs side by side and wait until all are ready; their processes. Raises ProcessFailed."""
         started = []
+        processes = []
         for program in programs:
             log = self._log_dir / f"{program.name}.log"
             with log.open("wb") as output:
@@ -62,8 +63,10 @@ class Supervisor:
                     start_new_session=True,
                 )
             self._running.append((program, process, log))
+            processes.append(process)
             started.append(self._wait_ready(program, process, log))
         await asyncio.gather(*started)
+        return processes
 
     async def _wait_ready(
         self, program: Program, process: asyncio.subprocess.Process, log: Path

@@ -57,6 +57,11 @@ class TemporalServer:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> TemporalServer:
+        await self.start()
+        return self
+
+    async def start(self) -> None:
+        """Start it, again after `kill` with what the file holds. Raises ProcessFailed."""
         arguments = [
             "server",
             "start-dev",
@@ -88,7 +93,12 @@ class TemporalServer:
         except BaseException:
             await self._stop()
             raise
-        return self
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
         try:

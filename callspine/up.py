@@ -24,7 +24,7 @@ async def up(settings: Settings, console: Console) -> None:
             f"\n[bold green]Callspine is up.[/] Stand-ins: {stand_ins}.\n"
             f"  Temporal UI   {system.ui_url}\n"
             f"  Gateway       {base_url(system.settings.public_url)}"
-            "  (voice webhook: /twilio/voice)\n"
+            "  (a number's voice webhook: /twilio/voice, status changes: /twilio/status)\n"
             f"  Logs          {settings.var_dir / 'log'}\n"
             "  Place a call  .venv/bin/callspine call start --to +12125550142\n"
             "Ctrl-C stops everything.",

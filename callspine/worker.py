@@ -49,6 +49,8 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 """A workflow task that its last worker does not take goes to another one after this, not after the default 10 s."""
 CACHED_CALLS = 1000
 """More than the calls at one time. A call above it loses nothing, but each of its turns replays its whole history."""
+TASKS_AT_ONCE = 8
+"""Of calls' workflows. They share one core: more would wait here, and run into the deadline that a dead worker is known by."""
 SHUTDOWN_WITHIN = timedelta(seconds=5)
 """For activities under way, a dial above all; then they are cancelled, and other workers try again what may be tried."""
 ACTIVITY_THREADS = 16
@@ -113,6 +115,7 @@ def workers(
             workflows=[CallWorkflow],
             deployment_config=pinned_to(settings.worker_build_id),
             max_cached_workflows=CACHED_CALLS,
+            max_concurrent_workflow_tasks=TASKS_AT_ONCE,
             sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,
         ),

@@ -44,6 +44,8 @@ class Stamps:
     first_words: int | None = None
     first_audio: int | None = None
     first_audio_sent: int | None = None
+    first_audio_played: int | None = None
+    """At the caller's ear: later than sent where a filler still plays before it."""
 
     def timings(self) -> TurnTimings:
         """Milliseconds from the caller's last sound."""
@@ -61,8 +63,7 @@ class Stamps:
             first_words=since(self.first_words),
             first_audio=since(self.first_audio),
             first_audio_sent=since(self.first_audio_sent),
-            # Nothing is queued before a reply's first audio, so it plays when it is sent.
-            first_audio_played=since(self.first_audio_sent),
+            first_audio_played=since(self.first_audio_played),
         )
 
 

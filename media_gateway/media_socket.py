@@ -13,7 +13,7 @@ from media_gateway.parts import GatewayParts
 from media_gateway.session import CallSession
 from media_gateway.twilio.messages import Connected, Inbound, MessageError, Start, parse_inbound
 from workflows.contracts.payloads import AttachRequest
-from workflows.script.parse import ScriptError
+from workflows.script.parse import ScriptError, compiled_script
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -72,8 +72,10 @@ async def _carry(
     )
     try:
         attached = await parts.link.attach(call_id, request)
+        # Compiled long ago, unless the call is pinned to a version that is not in this gateway's folder.
+        script = await asyncio.to_thread(compiled_script, attached.script_yaml)
         session = CallSession(
-            parts, call_id, start, attached, socket.send_text, started_s=started_s
+            parts, call_id, start, attached, script, socket.send_text, started_s=started_s
         )
     except AttachRefused as error:
         log.warning("attach_refused", reason=str(error))

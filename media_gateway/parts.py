@@ -24,6 +24,8 @@ class GatewayParts:
     inbound_script_hash: Callable[[], str]
     """Blocking: the content hash of that script as it is now; empty when it cannot be read."""
     longest_message_bytes: int
+    most_resumes: int
+    """Of calls that come in: how often a lost stream is taken up again."""
     signature: CarrierSignature
     tokens: StreamTokens
     link: WorkflowLink

@@ -64,10 +64,12 @@ from media_gateway.twilio.messages import (
     Stop,
 )
 from workflows.contracts.payloads import (
+    AfterStream,
     Attached,
     Directive,
     DirectiveDone,
     MediaLost,
+    NextStep,
     TurnCompleted,
     TurnHeard,
     TurnKind,
@@ -83,7 +85,7 @@ from workflows.script.events import (
     SupervisorOrdered,
 )
 from workflows.script.machine import advance, means_something
-from workflows.script.parse import parse_script
+from workflows.script.model import Script
 from workflows.script.state import digest
 from workflows.script.turn_events import heard_event
 
@@ -111,6 +113,7 @@ class CallSession:
         call_id: str,
         start: Start,
         attached: Attached,
+        script: Script,
         send: Callable[[str], Awaitable[None]],
         *,
         started_s: float,
@@ -120,7 +123,7 @@ class CallSession:
         self._start = start
         self._attached = attached
         self._send = send
-        self._script = parse_script(attached.script_yaml, name="script")
+        self._script = script
         self._state = attached.state
         self._seq = attached.next_seq
         self._history = [
@@ -155,6 +158,15 @@ class CallSession:
     def call_id(self) -> str:
         """Of the call that is carried."""
         return self._call_id
+
+    @property
+    def ending(self) -> AfterStream | None:
+        """What has to follow the stream because the script is over; None while it is not."""
+        if self._state.outcome is None:
+            return None
+        if self._state.transfer_to:
+            return AfterStream(step=NextStep.DIAL, number=self._state.transfer_to)
+        return AfterStream(step=NextStep.HANG_UP)
 
     # --- life --------------------------------------------------------------------------------
 
@@ -359,7 +371,7 @@ class CallSession:
 
     def _open(self) -> None:
         reply_id = self._machine.next_reply_id()
-        self._happened(AgentTurnOpened(reply_id=reply_id))
+        self._happened(AgentTurnOpened(reply_id=reply_id, resumes=self._attached.resumed))
         if self._attached.resumed:
             self._script_turn(reply_id, TurnKind.RESUME, CallResumed())
         else:
@@ -513,6 +525,7 @@ class CallSession:
                 and turn.is_answer(item.segment)
             ):
                 turn.stamps.first_audio_sent = now
+                turn.stamps.first_audio_played = self._playout.starts_at_ms(item.segment)
                 self._mute_turns = 0
                 self._commit(turn)
                 self._playout.interruptibility_changed()  # shown here

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import Protocol
 
 import structlog
 
-from workflows.contracts.payloads import Directive, DirectiveDone
+from workflows.contracts.payloads import AfterStream, Directive, DirectiveDone
 
 log = structlog.get_logger(__name__)
 
 CUT_WITHIN_S = 3.0
 """For calls that are broken off to tell of their last turn."""
+MOST_ENDINGS = 1000
+"""Calls whose end is remembered: the carrier asks for it within a second or two."""
 
 
 class LiveCall(Protocol):
@@ -21,6 +24,10 @@ class LiveCall(Protocol):
     @property
     def call_id(self) -> str:
         """Our id of the call."""
+
+    @property
+    def ending(self) -> AfterStream | None:
+        """What has to follow the stream because the script is over; None while it is not."""
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants."""
@@ -37,6 +44,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_call: dict[str, LiveCall] = {}
+        self._endings: OrderedDict[str, AfterStream] = OrderedDict()
         self._changed = asyncio.Event()
         self.is_draining = False
         """No new calls are taken."""
@@ -52,9 +60,17 @@ class Sessions:
 
     def remove(self, session: LiveCall) -> None:
         """Its stream is over."""
+        if (ending := session.ending) is not None:
+            self._endings[session.call_id] = ending
+            while len(self._endings) > MOST_ENDINGS:
+                self._endings.popitem(last=False)
         if self._by_call.get(session.call_id) is session:
             del self._by_call[session.call_id]
         self._changed.set()
+
+    def ending_of(self, call_id: str) -> AfterStream | None:
+        """What follows a call whose script ended here: for when its workflow cannot be asked."""
+        return self._endings.get(call_id)
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Hand a directive to its call."""
@@ -62,6 +78,13 @@ class Sessions:
         if session is None:
             return DirectiveDone(accepted=False, reason="this gateway does not carry the call")
         return session.direct(directive)
+
+    def break_off(self, call_id: str) -> None:
+        """A call's workflow is gone: the carrier's next question will be answered with a hang-up."""
+        session = self._by_call.get(call_id)
+        if session is not None:
+            log.error("workflow_gone", call_id=call_id)
+            session.break_off()
 
     async def drain(self, *, within_s: float) -> int:
         """Take no new calls, give away those that there are, each between two of its turns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
@@ -11,11 +12,13 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
 from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
+from workflows.call import CallWorkflow
 from workflows.contracts.payloads import call_workflow_id
 
 RPC_TIMEOUT = timedelta(seconds=5)
 LONGEST_BODY_BYTES = 2_000_000
 """The server refuses longer ones, and far longer ones with a status that looks as if another try could help."""
+TURN = CallWorkflow.turn_completed.__name__
 _NO_NAMESPACE = "NamespaceNotFoundFailure"
 
 
@@ -26,8 +29,12 @@ class SignalCourier:
     after an answer that was lost, once.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(
+        self, client: Client, turn_refused: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._client = client
+        self._turn_refused = turn_refused
+        """Told of a call whose workflow is over although a turn of it was to be told."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
         """Encode a message. Raises what the converter or the codec raises."""
@@ -54,6 +61,8 @@ class SignalCourier:
             await service.signal_workflow_execution(request, timeout=RPC_TIMEOUT)
         except RPCError as error:
             if _is_final(error):
+                if letter.kind == TURN:
+                    self._turn_refused(letter.call_id)
                 raise Undeliverable(error.status.name) from error
             raise DeliveryFailed(error.status.name) from error
 

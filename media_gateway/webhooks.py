@@ -44,6 +44,11 @@ def _number(form: FormData, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def _inbound_id(call_sid: str) -> str:
+    """The call id of a call that came in: the carrier's own, so that every webhook of it finds the same workflow."""
+    return f"in-{call_sid}"
+
+
 def _xml(text: str) -> Response:
     return Response(text, media_type="text/xml")
 
@@ -53,7 +58,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
     """A call was answered (ours) or came in: send its audio to the media socket."""
     call_sid = _text(form, "CallSid")
     if not call_id:
-        call_id = f"in-{call_sid}"
+        call_id = _inbound_id(call_sid)
         call = CallInput(
             call_id=call_id,
             script_id=parts.inbound_script,
@@ -61,6 +66,7 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
             from_=_text(form, "From"),
             direction=Direction.INBOUND,
             script_hash=await asyncio.to_thread(parts.inbound_script_hash),
+            most_resumes=parts.most_resumes,
         )
         try:
             await parts.link.start_inbound(call)
@@ -75,8 +81,9 @@ async def voice(form: Form, parts: Parts, call_id: str = "") -> Response:
 
 
 @router.post("/status")
-async def status(form: Form, parts: Parts, call_id: str) -> Response:
-    """A call progress event."""
+async def status(form: Form, parts: Parts, call_id: str = "") -> Response:
+    """A call progress event. Those of a call that came in are the number's, and carry no id of ours."""
+    call_id = call_id or _inbound_id(_text(form, "CallSid"))
     text = _text(form, "CallStatus")
     if text not in set(CarrierStatus):
         log.warning("carrier_status_unknown", call_id=call_id, status=text[:40])
@@ -132,6 +139,9 @@ async def stream_end(
         return _xml(twiml.hang_up())
     except WorkflowAway as error:
         log.error("stream_end_unanswered", call_id=call_id, reason=str(error), waited=waited)
+        if (ending := parts.sessions.ending_of(call_id)) is not None:
+            # The script ended here; the workflow will hear of it when it is back.
+            return _xml(twiml.after_stream(parts.public_url, call_id, ending, token=""))
         if waited >= MOST_WAITS:
             return _xml(twiml.apologise(LOST))
         return _xml(twiml.wait(parts.public_url, call_id, stream, waited=waited + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -46,9 +47,17 @@ class TemporalLink:
         self._outbox = outbox
 
     @classmethod
-    async def open(cls, client: Client, outbox_file: Path) -> TemporalLink:
-        """With the messages that an earlier process left in this file. Raises OutboxRefused."""
-        return cls(client, await Outbox.open(outbox_file, SignalCourier(client)))
+    async def open(
+        cls,
+        client: Client,
+        outbox_file: Path,
+        turn_refused: Callable[[str], None] = lambda _: None,
+    ) -> TemporalLink:
+        """With the messages that an earlier process left in this file. Raises OutboxRefused.
+
+        `turn_refused` is told of a call whose workflow was ended under it.
+        """
+        return cls(client, await Outbox.open(outbox_file, SignalCourier(client, turn_refused)))
 
     @property
     def depth(self) -> int:

@@ -38,7 +38,20 @@ class HungUp:
     reason: str
 
 
-Act = Said | Pressed | HungUp
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """Something that the agent said was heard to its end, or to where it broke off. Times are the recording's."""
+
+    words: str
+    phrase: str
+    """All of what the agent was saying; empty where it broke off before that was clear."""
+    began_ms: int
+    ended_ms: int
+    stalled_ms: int
+    """Silence within it that is no part of it."""
+
+
+Act = Said | Pressed | HungUp | Understood
 
 
 class SimulatedCaller:

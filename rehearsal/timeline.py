@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 
 class TimelineError(ValueError):
@@ -38,8 +39,27 @@ class Step(BaseModel):
     """Wait this much longer than usual before it."""
 
 
+class Reply(BaseModel):
+    """What the caller says whenever the agent's words ask for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    to: str
+    """Regular expression that is found in the agent's words, upper or lower case."""
+    say: str = ""
+    """Empty: what was said last, again."""
+
+    @field_validator("to")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return pattern
+
+
 class Timeline(BaseModel):
-    """One simulated caller."""
+    """One simulated caller: one that does its steps in order, or one that answers what it is asked, as often as it is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -54,10 +74,19 @@ class Timeline(BaseModel):
     answered_by: str = "human"
     """The verdict of answering machine detection."""
     steps: tuple[Step, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    """The first that fits what was heard last is given."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Timeline:
+        if self.steps and self.replies:
+            raise ValueError("a caller has steps or replies, not both")
+        return self
 
     def sentences(self) -> set[str]:
         """Everything that will be said."""
-        return {part for step in self.steps for part in step.say if isinstance(part, str)}
+        said = {part for step in self.steps for part in step.say if isinstance(part, str)}
+        return said | {reply.say for reply in self.replies if reply.say}
 
 
 def load_timeline(path: Path) -> Timeline:

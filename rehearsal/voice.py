@@ -10,21 +10,32 @@ from piper import PiperVoice
 from piper.config import SynthesisConfig
 
 from rehearsal.audio import LINE_HZ, Samples, resample
+from rehearsal.shelf import Shelf
 
 PIPER_HZ = 22_050
 
 
 class LocalVoice:
-    """One loaded voice. `pitch` above 1 makes it another, higher person at the same tempo."""
+    """One loaded voice. `pitch` above 1 makes it another, higher person at the same tempo.
 
-    def __init__(self, *, pitch: float = 1.0) -> None:
+    With a shelf, what it says is kept there, and nothing that lies there is made again.
+    """
+
+    def __init__(self, *, pitch: float = 1.0, shelf: Shelf | None = None) -> None:
         self._pitch = pitch
         self._voice = PiperVoice.load(str(model_path()))
-        self._cached = lru_cache(maxsize=256)(self._synthesise)
+        self._shelf = shelf
+        self._cached = lru_cache(maxsize=256)(self._kept)
 
     def say(self, text: str) -> Samples:
         """8 kHz samples, silence at both ends cut."""
         return self._cached(text)
+
+    def _kept(self, text: str) -> Samples:
+        if self._shelf is None:
+            return self._synthesise(text)
+        kept = self._shelf.get(text)
+        return self._shelf.put(text, self._synthesise(text)) if kept is None else kept
 
     def _synthesise(self, text: str) -> Samples:
         # Slower by as much as the pitch makes it faster, so that only the voice changes.

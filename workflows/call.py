@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.script.events import CallEnded, Order
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
-    from workflows.script.parse import parse_script
+    from workflows.script.parse import compiled_script
     from workflows.search_attributes import (
         ATTEMPT,
         CALL_DIRECTION,
@@ -89,6 +89,7 @@ class CallWorkflow:
         self._is_handed_over = False
         self._supervision = Supervision(call.call_id)
         self._needs_review = False
+        self._shown_stage = ""
         self._last_sign = workflow.now()
         self._hang_up_due: datetime | None = None
         self._opt_out_is_recorded = False
@@ -172,7 +173,7 @@ class CallWorkflow:
         loading = asyncio.create_task(activity_calls.load_script(self._call))
         callee = await self._look_up()
         loaded = await loading
-        self._script = parse_script(loaded.yaml, name=self._call.script_id)
+        self._script = compiled_script(loaded.yaml)
         self._script_yaml = loaded.yaml
         facts = {**callee.facts, **self._call.facts}
         self._today = callee.today
@@ -342,7 +343,13 @@ class CallWorkflow:
         self._is_done = True
         self._supervision.nobody_is_there()
         self._describe()
-        workflow.upsert_search_attributes([CALL_OUTCOME.value_set(self._outcome.value)])
+        workflow.upsert_search_attributes(
+            [
+                CALL_OUTCOME.value_set(self._outcome.value),
+                CALL_STAGE.value_set(self._book.state.stage),
+                TURNS.value_set(len(self._book.turns)),
+            ]
+        )
 
     @property
     def _line_was_ours_to_lose(self) -> bool:
@@ -542,7 +549,7 @@ class CallWorkflow:
 
     @workflow.signal
     def turn_completed(self, turn: TurnCompleted) -> None:
-        """One turn, after it was played or cut."""
+        """One turn, once its answer begins to be heard."""
         if self._book is None:
             return  # no stream can have attached yet
         if not self._book.take(turn):
@@ -553,12 +560,16 @@ class CallWorkflow:
         if self._book.state.refused >= policies.REFUSALS_TO_REVIEW:
             self._review()
         self._describe()
-        workflow.upsert_search_attributes(
-            [
-                TURNS.value_set(len(self._book.turns)),
-                CALL_STAGE.value_set(self._book.state.stage),
-            ]
-        )
+        self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Calls are found by their stage. An upsert is an event of the history: a turn that stays costs none."""
+        book = self._book
+        if book is not None and book.state.stage != self._shown_stage:
+            self._shown_stage = book.state.stage
+            workflow.upsert_search_attributes(
+                [TURNS.value_set(len(book.turns)), CALL_STAGE.value_set(book.state.stage)]
+            )
 
     @workflow.signal
     def carrier_status(self, update: CarrierUpdate) -> None:

@@ -75,6 +75,10 @@ class TurnMachine:
         """They were interim ones: their final form is still to come, and is not a new turn."""
         self._filler_due = False
         self._fallback_due = False
+        self._resumes = False
+        """The present reply takes up a call that was broken off."""
+        self._is_torn = False
+        """What the caller is saying began on a stream that is lost: half a sentence is answered wrongly."""
         self._is_last = False
         self._hands_over = False
         self._hang_up_at: Ms | None = None
@@ -124,7 +128,7 @@ class TurnMachine:
             case SpeechStopped():
                 return self._speech_stopped(event)
             case InterimWords():
-                self._interim = event.text.strip()
+                self._interim = "" if self._is_torn else event.text.strip()
                 return self._words_came() if self._interim else []
             case FinalWords():
                 return self._final_words(event)
@@ -135,11 +139,15 @@ class TurnMachine:
                 return self._key_pressed(event.digit)
             case AgentTurnOpened():
                 self._think(event.reply_id, answered="")
+                # Not taken back by a "hello?" before it was heard.
+                self._is_interruptible = False
+                self._resumes = event.resumes
                 return []
             case ReplyStarted():
                 if self._is_current(event.reply_id):
                     self._is_interruptible = event.interruptible
                     self._move(Floor.AGENT)
+                    self._drop_torn_words()
                 return []
             case ReplyPlayed():
                 return self._played() if self._is_current(event.reply_id) else []
@@ -190,7 +198,7 @@ class TurnMachine:
             case Floor.PAUSE:
                 yield self._turn_over_at(), self._close_turn
             case Floor.THINKING:
-                if self._is_speaking:
+                if self._is_speaking and self._is_interruptible:
                     yield Ms(self._speech_began + policy.interrupt_ms), self._take_back
                 if self._filler_due:
                     yield Ms(self._since + policy.filler_after_ms), self._fill
@@ -216,6 +224,8 @@ class TurnMachine:
     # --- the caller --------------------------------------------------------------------------
 
     def _speech_started(self, event: SpeechStarted) -> list[Command]:
+        if not self._is_speaking and not self._awaits_words:
+            self._is_torn = False  # a new sentence, whole
         self._is_speaking = True
         self._flush_at = None
         self._speech_began = self._last_sound = min(
@@ -244,10 +254,10 @@ class TurnMachine:
         return [FlushRecogniser()]
 
     def _final_words(self, event: FinalWords) -> list[Command]:
-        text = event.text.strip()
+        text = "" if self._is_torn else event.text.strip()
         self._interim = ""
         if not self._is_speaking:
-            self._awaits_words = False
+            self._awaits_words = self._is_torn = False
         if self._answered_early and self._floor in (Floor.THINKING, Floor.AGENT):
             # The final form of words that were answered as they stood.
             self._answered_early = False
@@ -264,6 +274,13 @@ class TurnMachine:
             self._awaits_words = bool(self._interim)
             self._move(Floor.CALLER if self._is_speaking else Floor.PAUSE)
         return []
+
+    def _drop_torn_words(self) -> None:
+        """A resume line begins: it asks anew for whatever was being said."""
+        if self._resumes:
+            self._resumes = False
+            self._is_torn = self._is_speaking or self._awaits_words
+            self._finals, self._interim = [], ""
 
     def _recogniser_lost(self) -> list[Command]:
         """Words that were never finished count as they stood: the stream that follows does not know them."""

@@ -77,9 +77,11 @@ class DtmfHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTurnOpened:
-    """The session begins an agent turn by itself: the first line, a resume line, a line that a key press called for."""
+    """The session begins an agent turn by itself: the first line, or a resume line."""
 
     reply_id: int
+    resumes: bool = False
+    """The call was in the middle of something: whoever speaks when the line begins has lost the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ async def create(request: Request, account: Account, of: Of) -> Response:
             status_events=tuple(str(event) for event in form.getlist("StatusCallbackEvent"))
             or ("completed",),
             amd_callback=text("AsyncAmdStatusCallback") if text("AsyncAmd") == "true" else "",
+            fallback_url=text("FallbackUrl"),
             ring_timeout_s=int(text("Timeout") or 60),
             longest_s=int(text("TimeLimit") or 14_400),
         )
@@ -168,7 +169,12 @@ async def incoming(wanted: Incoming, of: Of) -> dict[str, str]:
 async def witness(of: Of) -> list[dict[str, Any]]:
     """Every call and where its evidence is."""
     return [
-        {"call_sid": call.sid, "status": call.status, "folder": str(call.folder)}
+        {
+            "call_sid": call.sid,
+            "to": call.request.to,
+            "status": call.status,
+            "folder": str(call.folder),
+        }
         for call in of.calls.values()
     ]
 

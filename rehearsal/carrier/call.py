@@ -13,8 +13,9 @@ from typing import assert_never
 
 import httpx
 
+from rehearsal.answering import AnsweringCaller
 from rehearsal.audio import Samples, from_mulaw, to_mulaw
-from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller
+from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller, Understood
 from rehearsal.carrier.playout import SILENCE, PlayoutBuffer
 from rehearsal.carrier.record import StereoRecording, Witness
 from rehearsal.carrier.stream import MediaStream, StreamFailed
@@ -30,6 +31,7 @@ from rehearsal.carrier.twiml import (
     parse_twiml,
 )
 from rehearsal.carrier.webhooks import Webhooks
+from rehearsal.ear import PhraseBook
 from rehearsal.timeline import Timeline
 
 TICK_S = 0.02
@@ -39,6 +41,8 @@ AMD_MS = 1500
 MUTED_MS = 4000
 """Of the agent's first words, with the fault `mute-opening`."""
 MOST_DOCUMENTS = 20
+UNRULY_WEBHOOKS = "unruly-webhooks"
+"""The fault in which webhooks come twice, and status callbacks out of order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,8 @@ class CallRequest:
     status_callback: str = ""
     status_events: tuple[str, ...] = ("completed",)
     amd_callback: str = ""
+    fallback_url: str = ""
+    """Asked for TwiML when a document cannot be had from where it should be."""
     ring_timeout_s: int = 60
     longest_s: int = 14_400
     direction: str = "outbound-api"
@@ -76,6 +82,8 @@ class CarrierContext:
     caller_voice: Callable[[str], Samples]
     out: Path
     fault: str = ""
+    agent_phrases: PhraseBook = field(default_factory=PhraseBook)
+    """What an answering caller knows of the agent's voice."""
 
 
 @dataclass
@@ -93,12 +101,23 @@ class CarrierCall:
         self.folder = self.context.out / self.sid
         self._witness = Witness(self.folder)
         self._recording = StereoRecording()
-        self._webhooks = Webhooks(self.context.http, self.context.auth_token, self._witness)
-        self._caller = SimulatedCaller(self.context.timeline, self.context.caller_voice)
+        context = self.context
+        self._webhooks = Webhooks(
+            context.http,
+            context.auth_token,
+            self._witness,
+            is_unruly=context.fault == UNRULY_WEBHOOKS,
+        )
+        self._caller: SimulatedCaller | AnsweringCaller = (
+            AnsweringCaller(context.timeline, context.caller_voice, context.agent_phrases)
+            if context.timeline.replies
+            else SimulatedCaller(context.timeline, context.caller_voice)
+        )
         self._stream: MediaStream | None = None
         self._announcement = PlayoutBuffer()
         self._over = asyncio.Event()
         self._detours: asyncio.Queue[_Document] = asyncio.Queue()
+        self._latest_tick_ms = 0.0
         self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
 
     # --- life --------------------------------------------------------------------------------
@@ -166,7 +185,11 @@ class CarrierCall:
         await asyncio.gather(clock, return_exceptions=True)
         self.duration_s = round(time.monotonic() - began_s)
         await asyncio.to_thread(self._recording.write, self.folder / "call.wav")
-        self._witness.saw("recorded", duration_ms=self._recording.duration_ms)
+        self._witness.saw(
+            "recorded",
+            duration_ms=self._recording.duration_ms,
+            latest_tick_ms=round(self._latest_tick_ms, 1),
+        )
         self._become("completed")
 
     async def _follow_until_over(self) -> None:
@@ -230,11 +253,8 @@ class CarrierCall:
     async def _follow(self, document: _Document) -> None:
         """Fetch documents and carry out their verbs until one ends the call or there is none left."""
         for _ in range(MOST_DOCUMENTS):
-            try:
-                text = document.twiml or await self._webhooks.ask(document.url, self._parameters())
-                verbs = parse_twiml(text)
-            except (TwimlError, httpx.HTTPError) as error:
-                self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
+            verbs = await self._verbs_of(document)
+            if verbs is None:
                 return
             self._witness.saw("twiml", verbs=[type(verb).__name__ for verb in verbs])
             next_url = ""
@@ -247,6 +267,22 @@ class CarrierCall:
             if not next_url:
                 return
             document = _Document(url=next_url)
+
+    async def _verbs_of(self, document: _Document) -> list[Verb] | None:
+        """A document's verbs, or those of the FallbackUrl. None without either: Twilio plays an error and hangs up."""
+        fallback = self.request.fallback_url
+        for source in (document, _Document(url=fallback) if fallback else None):
+            if source is None:
+                break
+            parameters = self._parameters()
+            if source is not document:
+                parameters |= {"ErrorCode": "11200", "ErrorUrl": document.url}
+            try:
+                text = source.twiml or await self._webhooks.ask(source.url, parameters)
+                return parse_twiml(text)
+            except (TwimlError, httpx.HTTPError) as error:
+                self._witness.saw("twiml_failed", error=f"{type(error).__name__}: {error}"[:200])
+        return None
 
     async def _carry_out(self, verb: Verb) -> tuple[bool, str]:
         """Whether the call is over, and where to go on."""
@@ -317,6 +353,7 @@ class CarrierCall:
         due_s = loop.time()
         agent = FRAME
         while True:
+            self._latest_tick_ms = max(self._latest_tick_ms, (loop.time() - due_s) * 1000)
             agent = self._tick(agent)
             due_s += TICK_S
             await asyncio.sleep(max(0.0, due_s - loop.time()))
@@ -338,6 +375,15 @@ class CarrierCall:
                 case Pressed():
                     if self._stream is not None:
                         self._stream.press(act.digit)
+                case Understood():
+                    self._witness.saw(
+                        "understood",
+                        words=act.words,
+                        phrase=act.phrase,
+                        began_ms=act.began_ms,
+                        ended_ms=act.ended_ms,
+                        stalled_ms=act.stalled_ms,
+                    )
                 case HungUp():
                     self._witness.saw("caller_hangs_up", reason=act.reason)
                     self._over.set()

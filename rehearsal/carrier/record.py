@@ -20,8 +20,9 @@ class Witness:
         self._answered_s: float | None = None
 
     def answered(self) -> None:
-        """The recording begins now."""
+        """The recording begins now, `at_s` on the machine's monotonic clock, which all its processes share."""
         self._answered_s = time.monotonic()
+        self.saw("answered", at_s=self._answered_s)
 
     def saw(self, kind: str, **fields: object) -> None:
         """Write an event down."""

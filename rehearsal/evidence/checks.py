@@ -7,11 +7,20 @@ from datetime import datetime
 
 from rehearsal.evidence.line import Span
 from rehearsal.evidence.report import Case, Check, Spoken
-from rehearsal.evidence.words import likeness, plain, share_heard
+from rehearsal.evidence.wire import WireEvent
+from rehearsal.evidence.words import (
+    have_in_common,
+    likeness,
+    lost_words,
+    plain,
+    sentences,
+    share_heard,
+    share_in_order,
+)
 from workflows.contracts.payloads import TurnKind
 from workflows.script.compiled import disclosure
 from workflows.script.lines import spoken_time
-from workflows.script.model import Outcome, SlotType
+from workflows.script.model import Objection, Outcome, SlotType
 
 CLEAR_WITHIN_MS = 700
 """From the caller's first sound over the agent to the `clear` on the wire."""
@@ -21,8 +30,12 @@ NO_ANSWER_WITHIN_MS = 500
 """After a `clear`: a new answer needs the caller's silence first, which is longer."""
 AHEAD_MS, LONGEST_AHEAD_MS = 420, 600
 """Audio waiting at the carrier: 400 ms and a frame; more only where the line's own clock came late."""
-UNDERSTOOD = 0.6
-"""Share of the meaningful words that the independent recogniser has to find."""
+UNDERSTOOD = 0.75
+"""Share of the meaningful words that the independent recogniser has to find. Seen in demo calls: 85 to 100 %."""
+CLOCKS_APART_MS = 500
+"""The witness has the wall's time, the recording its own: a busy machine's line comes late and catches up."""
+SAME_WORDS = 0.6
+"""Likeness of what the caller was told to say and what is on the line. Seen: 70 to 100 %."""
 _TYPES: dict[SlotType, type | tuple[type, ...]] = {
     SlotType.YES_NO: bool,
     SlotType.INTEGER: int,
@@ -73,6 +86,11 @@ def _words_by_recogniser(case: Case) -> tuple[bool, str]:
 
 
 def _disclosure_in_full(case: Case) -> tuple[bool, str]:
+    """Every word of it that carries meaning, in order, in one go, before the caller's first sound.
+
+    The recogniser allows it: no word was lost in 3 demo recordings, each heard 41 times at other sample offsets; a word
+    that is muted for 300 ms or cut off at the end is (shorter holes it fills in by itself).
+    """
     meant = disclosure(case.script.agent_name, case.script.company).text
     first_caller = min(
         (
@@ -87,10 +105,12 @@ def _disclosure_in_full(case: Case) -> tuple[bool, str]:
         for spoken in case.spoken
         if spoken.utterance.speaker == "agent" and spoken.utterance.span.end_ms <= first_caller
     )
-    share = share_heard(meant, heard)
-    last = plain(meant)[-1]
-    ends = any(likeness(last, word) >= 0.75 for word in plain(heard))
-    return share >= 0.75 and ends, f"{share:.0%} of its words on the line before the caller spoke"
+    lost = lost_words(meant, heard)
+    return not lost, (
+        f"not on the line before the caller spoke: {' '.join(lost)}"
+        if lost
+        else f"all of its {len(sentences(meant))} sentences, before the caller spoke"
+    )
 
 
 def _pause_respected(case: Case) -> tuple[bool, str]:
@@ -164,25 +184,68 @@ def _is_over(caller: Span, case: Case) -> bool:
 
 
 def _question_answered(case: Case) -> tuple[bool, str]:
-    for turn in case.turns:
-        if turn.record.move != "answer_question" or turn.agent is None:
-            continue
-        for source in turn.record.passages:
-            sentences = case.passages[source].replace("!", ".").split(". ")
-            best = max(share_heard(sentence, turn.agent.words) for sentence in sentences)
-            if best >= UNDERSTOOD:
-                return True, f"{best:.0%} of a sentence of {source} on the line"
-        return False, f"nothing of {', '.join(turn.record.passages) or 'any passage'} on the line"
-    return False, "no question was answered"
+    """A question of the caller's on the line, then a sentence of the knowledge folder that speaks of the same."""
+    asked = [event for event in case.wire.of_kind("caller_says") if "?" in event.fields["words"]]
+    if not asked:
+        return False, "the caller asked nothing"
+    seen, ok = [], True
+    for event in asked:
+        question = str(event.fields["words"])
+        answer = _answer_to(case, event)
+        share, source = max(
+            (
+                (share_in_order(sentence, answer), source)
+                for source, text in case.passages.items()
+                for sentence in sentences(text)
+                if have_in_common(question, sentence)
+            ),
+            default=(0.0, "any passage"),
+        )
+        ok &= share >= UNDERSTOOD
+        seen.append(f"{share:.0%} of a sentence of {source} after the caller's question")
+    return ok, "; ".join(seen)
 
 
 def _objection_handled(case: Case) -> tuple[bool, str]:
-    for turn in case.turns:
-        if turn.record.objection and turn.agent is not None:
-            guidance = case.script.objections[turn.record.objection].guidance
-            share = share_heard(guidance, turn.agent.words)
-            return share >= UNDERSTOOD, f"{turn.record.objection}: {share:.0%} of the answer heard"
-    return False, "no objection was handled"
+    """An objecting sentence of the caller's on the line, then the answer that the script has for it."""
+    seen, ok = [], True
+    for event in case.wire.of_kind("caller_says"):
+        said = str(event.fields["words"])
+        for objection in case.script.objections.values():
+            if not any(share_in_order(example, said) == 1 for example in objection.examples):
+                continue
+            answer = _answer_to(case, event)
+            share = max(share_in_order(text, answer) for text in _answers(objection))
+            ok &= share >= UNDERSTOOD
+            seen.append(f"{objection.name}: {share:.0%} of the answer after it")
+    return ok and bool(seen), "; ".join(seen) or "the caller objected to nothing"
+
+
+def _answers(objection: Objection) -> list[str]:
+    return [text for text in (objection.guidance, objection.line.text) if text]
+
+
+def _answer_to(case: Case, said: WireEvent) -> str:
+    """What the agent said on the line after this utterance of the caller and before the next."""
+    began_ms = _began_ms(said)
+    later = [_began_ms(event) for event in case.wire.of_kind("caller_says")]
+    until_ms = min((ms for ms in later if ms > began_ms), default=case.wire.duration_ms)
+    within = [
+        spoken for spoken in case.spoken if began_ms <= spoken.utterance.span.start_ms < until_ms
+    ]
+    caller = [spoken for spoken in within if spoken.utterance.speaker == "caller"]
+    if likeness(str(said.fields["words"]), " ".join(s.words for s in caller)) < SAME_WORDS:
+        raise ValueError(f"“{said.fields['words']}” is not on the line")
+    end_ms = max(spoken.utterance.span.end_ms for spoken in caller)
+    return " ".join(
+        spoken.words
+        for spoken in within
+        if spoken.utterance.speaker == "agent" and spoken.utterance.span.start_ms >= end_ms
+    )
+
+
+def _began_ms(said: WireEvent) -> float:
+    return (said.t_ms or 0.0) - CLOCKS_APART_MS
 
 
 def _slots_filled(case: Case) -> tuple[bool, str]:

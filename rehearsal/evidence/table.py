@@ -16,6 +16,7 @@ _STEPS = (
     ("first words", "first_words"),
     ("first audio", "first_audio"),
     ("sent", "first_audio_sent"),
+    ("played", "first_audio_played"),
 )
 
 

@@ -10,12 +10,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from rehearsal.audio import LINE_HZ, Samples, from_mulaw, level
-from rehearsal.recogniser import LocalRecogniser
 
 router = APIRouter()
 
@@ -30,6 +30,13 @@ _METADATA = {
     "model_uuid": "rehearsal",
     "model_info": {"name": "local", "version": "1", "arch": "whisper"},
 }
+
+
+class Recogniser(Protocol):
+    """Where the words come from. Blocking."""
+
+    def words(self, samples: Samples) -> str:
+        """What is said in these 8 kHz samples."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class _Stream:
     def __init__(
         self,
         socket: WebSocket,
-        recogniser: LocalRecogniser,
+        recogniser: Recogniser,
         thread: ThreadPoolExecutor,
         *,
         endpointing_s: float,

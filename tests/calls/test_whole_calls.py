@@ -99,6 +99,10 @@ async def test_a_caller_who_hangs_up_in_mid_sentence(
         store = CrmStore(running.settings.database_url)
         row = store.call(result.call_id)
         store.close()
+        incoming = await _dial_in(running)
+    assert incoming.outcome is Outcome.HUNG_UP
+    assert incoming.carrier_status == "completed", "the number's own status callback tells of it"
+    assert incoming.duration_s is not None
     assert result.outcome is Outcome.HUNG_UP
     assert result.carrier_status == "completed"
     assert result.stage == "homeowner"
@@ -141,7 +145,12 @@ async def test_a_caller_who_opts_out_is_never_called_again(
 async def _dial_in(running: System) -> CallResult:
     """The same person calls us."""
     gateway = f"http://127.0.0.1:{running.settings.port}"
-    numbers = {"to": "+15005550006", "from_": TO, "voice_url": f"{gateway}/twilio/voice"}
+    numbers = {
+        "to": "+15005550006",
+        "from_": TO,
+        "voice_url": f"{gateway}/twilio/voice",
+        "status_callback": f"{gateway}/twilio/status",
+    }
     carrier = f"http://127.0.0.1:{running.settings.carrier_port}"
     client = await connect(running.settings)
     async with httpx.AsyncClient() as http, asyncio.timeout(90):

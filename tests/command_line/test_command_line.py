@@ -17,6 +17,7 @@ from callspine.follow import Printed, print_turns
 from callspine.scripts import usable_scripts
 from callspine.settings import load_settings
 from callspine.system import STAND_INS, stand_in_environment
+from callspine.versions import build_id_of_this_code
 from tests.core.scripts import SMALL
 from workflows.contracts.payloads import TurnKind, TurnRecord
 
@@ -112,6 +113,22 @@ def test_every_missing_key_is_named_before_anything_starts(
         assert f"CALLSPINE_{variable} is not set" in err
 
 
+def test_an_unknown_script_for_calls_that_come_in_is_named_with_those_that_exist(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    status, _, err = callspine(
+        "up",
+        CALLSPINE_INBOUND_SCRIPT="nope",
+        CALLSPINE_SCRIPTS_DIR=str(tmp_path),
+        CALLSPINE_VAR_DIR=str(tmp_path / "var"),
+    )
+    assert status == 2
+    assert f"CALLSPINE_INBOUND_SCRIPT is 'nope': no such script in the folder {tmp_path}" in err
+    assert "it has small" in err
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_real_vendor_without_its_key(tmp_path: Path) -> None:
     status, _, err = callspine(
         "up",
@@ -146,6 +163,8 @@ def test_a_busy_port_is_named_with_what_to_set(tmp_path: Path, variable: str) ->
         ({"CALLSPINE_END_PAUSE_MS": "5"}, "CALLSPINE_END_PAUSE_MS: "),
         ({"CALLSPINE_UNFINISHED_PAUSE_MS": "300"}, "must be at least CALLSPINE_END_PAUSE_MS"),
         ({"CALLSPINE_STAND_INS": "carrier,psychic"}, "psychic"),
+        ({"CALLSPINE_WORKER_BUILD_ID": "my build"}, "CALLSPINE_WORKER_BUILD_ID: "),
+        ({"CALLSPINE_RECONCILE_EVERY_S": "-1"}, "CALLSPINE_RECONCILE_EVERY_S: "),
     ],
 )
 def test_a_wrong_setting_is_named(variables: dict[str, str], reason: str) -> None:
@@ -164,6 +183,8 @@ def test_a_wrong_setting_is_named(variables: dict[str, str], reason: str) -> Non
         (("call", "start", "--to", "+12125550142"), "no Temporal at 127.0.0.1:9"),
         (("call", "show", "c1"), "no Temporal at 127.0.0.1:9"),
         (("call", "list"), "no Temporal at 127.0.0.1:9"),
+        (("worker", "versions"), "no Temporal at 127.0.0.1:9"),
+        (("worker", "promote", "b1"), "no Temporal at 127.0.0.1:9"),
         (("demo", "--fault", "earthquake"), "no fault 'earthquake'"),
     ],
 )
@@ -201,10 +222,13 @@ def test_stand_ins_do_not_override_what_the_user_set(monkeypatch: pytest.MonkeyP
     assert chosen["CALLSPINE_DATABASE_URL"].startswith("sqlite:///")
     assert chosen["CALLSPINE_OUTBOX_DIR"] == "var/outbox"
     assert chosen["CALLSPINE_STREAM_TOKEN_SECRET"]
+    assert chosen["CALLSPINE_WORKER_BUILD_ID"] == build_id_of_this_code()
     monkeypatch.setenv("CALLSPINE_DATABASE_URL", "postgresql+psycopg://h/crm")
     monkeypatch.setenv("CALLSPINE_STREAM_TOKEN_SECRET", "mine")
     monkeypatch.setenv("CALLSPINE_OUTBOX_DIR", "/srv/outbox")
+    monkeypatch.setenv("CALLSPINE_WORKER_BUILD_ID", "my-build")
     chosen = stand_in_environment(load_settings(), STAND_INS)
     assert "CALLSPINE_DATABASE_URL" not in chosen
     assert "CALLSPINE_STREAM_TOKEN_SECRET" not in chosen
     assert "CALLSPINE_OUTBOX_DIR" not in chosen
+    assert "CALLSPINE_WORKER_BUILD_ID" not in chosen

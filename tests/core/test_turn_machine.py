@@ -217,6 +217,39 @@ def test_a_caller_who_never_stops_speaking_is_answered_at_the_backstop() -> None
     )
 
 
+def _resuming() -> Driver:
+    """A stream that takes up a call; its line is being made."""
+    driver = Driver()
+    opened = AgentTurnOpened(reply_id=driver.machine.next_reply_id(), resumes=True)
+    return driver.at(0, opened)
+
+
+def test_the_first_line_of_a_stream_is_not_taken_back_by_a_hello() -> None:
+    driver = _resuming().at(100, SpeechStarted()).at(900)
+    assert driver.commands(InterruptReply) == []
+
+
+def test_half_a_sentence_from_a_lost_stream_is_not_answered() -> None:
+    driver = _resuming().at(50, SpeechStarted()).at(600, InterimWords(text="vis"))
+    driver.at(900, ReplyStarted(reply_id=1, interruptible=False))
+    driver.at(1000, InterimWords(text="visit")).at(1200, SpeechStopped())
+    driver.at(1900, FinalWords(text="visit."))
+    driver.at(4000, ReplyPlayed(reply_id=1)).at(9000)
+    assert driver.commands(BeginReply) == []
+
+
+def test_a_sentence_that_begins_after_the_resume_line_did_is_whole() -> None:
+    driver = _resuming().at(50, SpeechStarted())
+    driver.at(900, ReplyStarted(reply_id=1, interruptible=False)).at(1200, SpeechStopped())
+    driver.at(1900, FinalWords(text="visit."))
+    driver.at(2500, SpeechStarted()).at(3500, SpeechStopped())
+    driver.at(4100, FinalWords(text="yes let us do the visit")).at(4200, ReplyPlayed(reply_id=1))
+    driver.at(9000)
+    assert [c for _, c in driver.commands(BeginReply)] == [
+        BeginReply(reply_id=2, caller_words="yes let us do the visit")
+    ]
+
+
 def test_words_that_a_lost_recogniser_did_not_finish_count_as_they_stood() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1900, InterimWords(text="dana at example"))
     driver.at(2000, RecogniserLost()).at(2300, InterimWords(text="dot com"))
@@ -376,9 +409,10 @@ def test_no_stream_of_events_leaves_a_call_silent_for_good(
         driver.at(now, event)
         is_over = driver.machine.floor is Floor.ENDED
         assert is_over or driver.machine.deadline is not None
-    # From here on nothing comes: within two minutes the agent asks, or the call is over.
+    # From here on nothing comes. At the worst a reply that never ends is cut, a caller who never stops is cut, and the
+    # silence after both is asked about.
     before = len(driver.said)
-    driver.at(now + 120_000)
+    driver.at(now + 2 * POLICY.longest_turn_ms + POLICY.silence_ms)
     asked = any(isinstance(c, PromptCaller | BeginReply | HangUp) for _, c in driver.said[before:])
     assert asked or driver.machine.floor is Floor.ENDED
 

@@ -76,6 +76,10 @@ class WorkerProcess:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def kill(self) -> None:
+        """Without a word."""
+        self._process.kill()
+
     async def terminate(self, *, within_s: float) -> tuple[int, float]:
         """SIGTERM; its exit status and the seconds that it took. Raises TimeoutError."""
         loop = asyncio.get_running_loop()

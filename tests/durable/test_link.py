@@ -106,6 +106,26 @@ async def test_a_call_that_is_gone_costs_a_line_in_the_log(link: TemporalLink) -
         await link.stream_ended("nobody", StreamEnded(call_sid=CALL_SID))
 
 
+async def test_a_call_whose_workflow_was_ended_under_it_is_told_of_once_a_turn_was_to_be_told(
+    client: Client, tmp_path: Path, house: House
+) -> None:
+    refused: list[str] = []
+    link = await TemporalLink.open(client, tmp_path / "gone.db", refused.append)
+    async with house.open(client):
+        handle = await start(client, call_id="c1")
+        await until(handle, contract.PLACE_CALL)
+        await link.attach("c1", REQUEST)
+        link.turn_completed("c1", OPENING)
+        assert await link.flush("c1", within_s=10)
+        assert refused == []
+        await handle.terminate()
+    link.carrier_status("c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.COMPLETED))
+    link.turn_completed("c1", replace(OPENING, seq=2))
+    assert await link.flush("c1", within_s=10)
+    assert refused == ["c1"]
+    await link.close()
+
+
 async def test_the_same_incoming_call_twice(
     client: Client, link: TemporalLink, house: House
 ) -> None:

@@ -22,6 +22,7 @@ from callspine.temporal_server import temporal_cli
 from media_gateway import workflow_link
 from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
 from media_gateway.outbox.outbox import Outbox
+from media_gateway.sessions import Sessions
 from media_gateway.signals import SignalCourier
 from media_gateway.workflow_link import TemporalLink
 from tests.durable import dying_gateway
@@ -281,14 +282,14 @@ async def test_a_second_gateway_of_one_name_is_told_which_variable_to_set(
     client: Client, tmp_path: Path
 ) -> None:
     settings = Settings(_env_file=None, outbox_dir=tmp_path, gateway_id="g7")
-    link = await open_link(settings, client)
+    link = await open_link(settings, client, Sessions())
     assert (tmp_path / "g7.db").is_file()
     with pytest.raises(SettingsError, match="CALLSPINE_GATEWAY_ID"):
-        await open_link(settings, client)
-    other = await open_link(settings.model_copy(update={"gateway_id": "g8"}), client)
+        await open_link(settings, client, Sessions())
+    other = await open_link(settings.model_copy(update={"gateway_id": "g8"}), client, Sessions())
     await other.close()
     await link.close()
-    again = await open_link(settings, client)
+    again = await open_link(settings, client, Sessions())
     await again.close()
 
 
@@ -298,4 +299,4 @@ async def test_a_file_that_cannot_be_used_is_told_with_the_variable_to_set(
     (tmp_path / "file").touch()
     settings = Settings(_env_file=None, outbox_dir=tmp_path / "file")
     with pytest.raises(SettingsError, match="CALLSPINE_OUTBOX_DIR"):
-        await open_link(settings, client)
+        await open_link(settings, client, Sessions())

@@ -58,12 +58,12 @@ async def scene(folder: Path) -> AsyncIterator[tuple[Client, SlowCarrier, str]]:
             carrier.may_answer.set()
 
 
-async def callspine(client: Client, *arguments: str) -> tuple[int, str]:
+async def callspine(client: Client, *arguments: str, **variables: str) -> tuple[int, str]:
     """Exit status and all output."""
     address = {"CALLSPINE_TEMPORAL_ADDRESS": client.service_client.config.target_host}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "callspine", *arguments),
-        env={**os.environ, **address, "COLUMNS": "100"},
+        env={**os.environ, **address, **variables, "COLUMNS": "100"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -105,6 +105,21 @@ async def test_a_call_goes_on_when_its_worker_is_replaced_in_mid_call(tmp_path: 
             assert "current" in said
             described = await client.get_schedule_handle(SCHEDULE_ID).describe()
             assert not described.schedule.state.paused, "every worker sees to the reconciler"
+
+
+async def test_another_worker_takes_a_call_whose_worker_was_killed_with_it_in_hand(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as (client, carrier, url):
+        carrier.may_answer.set()
+        async with WorkerProcess(client, url, tmp_path, **CARRIER) as first:
+            handle = await start(client, script_id=SCRIPT)
+            await placed(handle)
+            async with WorkerProcess(client, url, tmp_path, **CARRIER):
+                first.kill()
+                # At once: the server still hands the task to the dead one, and by its own deadline misses it after 10 s.
+                async with asyncio.timeout(8):
+                    await attached(handle)
 
 
 async def test_a_dial_under_way_is_finished_before_its_worker_goes(tmp_path: Path) -> None:

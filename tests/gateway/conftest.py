@@ -225,6 +225,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             inbound_script="solar_consult",
             inbound_script_hash=lambda: INBOUND_HASH,
             longest_message_bytes=20_000,
+            most_resumes=2,
             signature=CarrierSignature(AUTH_TOKEN, running.url),
             tokens=running.tokens,
             link=running.link,

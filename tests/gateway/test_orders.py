@@ -149,3 +149,12 @@ async def test_the_next_stream_goes_on_where_the_last_one_was_lost(gateway: Gate
     assert "AI assistant" not in turns[2].saying
     assert not gateway.link.differed
     await again.close()
+
+
+async def test_a_call_whose_workflow_is_gone_is_broken_off(gateway: Gateway) -> None:
+    line = await opened(gateway)
+
+    sessions(gateway).break_off("call-1")
+    sessions(gateway).break_off("no such call")
+
+    await line.until(line.closed.is_set)

@@ -18,7 +18,9 @@ from tests.gateway.conftest import AUTH_TOKEN, Gateway
 from tests.gateway.fakes import INBOUND_HASH
 from workflows.contracts.payloads import (
     AfterStream,
+    CallInput,
     CarrierStatus,
+    CarrierUpdate,
     Direction,
     NextStep,
     StreamEnded,
@@ -157,6 +159,51 @@ async def test_a_call_that_comes_in_starts_a_workflow_of_its_own(gateway: Gatewa
     assert call.script_hash == INBOUND_HASH, "pinned to the script as it was when the call came in"
 
 
+async def test_a_repeated_webhook_of_a_call_that_is_over_hangs_up(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def over(call: CallInput) -> None:
+        raise CallGone("this call is over")
+
+    monkeypatch.setattr(gateway.link, "start_inbound", over)
+
+    answer = await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+
+    assert answer.status_code == 200
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Hangup"]
+
+
+async def test_a_caller_is_told_when_no_workflow_can_be_started(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(call: CallInput) -> None:
+        raise WorkflowAway("UNAVAILABLE")
+
+    monkeypatch.setattr(gateway.link, "start_inbound", away)
+
+    answer = await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Say", "Hangup"]
+
+
+async def test_a_status_of_a_call_that_came_in_finds_its_workflow_by_the_carriers_id(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, CarrierUpdate]] = []
+    monkeypatch.setattr(
+        gateway.link, "carrier_status", lambda call_id, update: told.append((call_id, update))
+    )
+
+    await gateway.post("/twilio/voice", {**CALL, "CallStatus": "ringing"})
+    form = {**CALL, "CallStatus": "completed", "CallDuration": "12"}
+    answer = await gateway.post("/twilio/status", form)
+
+    assert answer.status_code == 204
+    ((call_id, update),) = told
+    assert call_id == gateway.link.inbound[0].call_id
+    assert (update.status, update.duration_s) == (CarrierStatus.COMPLETED, 12)
+
+
 async def test_a_status_reaches_the_workflow(gateway: Gateway) -> None:
     form = {**CALL, "CallStatus": "completed", "SequenceNumber": "3", "CallDuration": "61"}
 
@@ -226,6 +273,23 @@ async def test_a_caller_waits_while_the_workflow_cannot_be_asked_but_not_for_eve
 
     assert spoken == 1
     assert [element.tag for element in last] == ["Say", "Hangup"]
+
+
+async def test_a_call_whose_script_ended_here_needs_no_workflow_to_hang_up(
+    gateway: Gateway,
+) -> None:
+    gateway.dialogue.replies.append(("goodbye", {}, []))
+    line = await gateway.stream()
+    await line.agent_done()
+    gateway.recogniser.words.append("not interested bye")
+    line.speak(300)
+    await line.until(line.closed.is_set)
+    await gateway.link.until_lost()
+    gateway.link.ending_fails = WorkflowAway("UNAVAILABLE")
+
+    answer = await gateway.post("/twilio/stream-end?call_id=call-1&stream=n1", CALL)
+
+    assert [element.tag for element in ElementTree.fromstring(answer.text)] == ["Hangup"]
 
 
 async def test_a_call_without_a_workflow_is_hung_up(gateway: Gateway) -> None:

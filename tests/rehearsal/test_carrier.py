@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from activities.clients.twilio_rest import CarrierRefused, TwilioCalls
+from rehearsal.carrier.call import UNRULY_WEBHOOKS
 from tests.line import ACCOUNT, TOKEN, Rehearsal, until
 
 Opened = Callable[..., AbstractAsyncContextManager[Rehearsal]]
@@ -229,3 +230,45 @@ async def test_an_answer_that_is_no_twiml_ends_the_call(rehearsal: Opened) -> No
         sid = await line.place()
         await line.over(sid)
     assert "twiml_failed" in [seen["kind"] for seen in line.witness(sid)]
+
+
+async def test_unruly_webhooks_come_twice_and_the_call_goes_on_all_the_same(
+    rehearsal: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rehearsal.carrier.webhooks.UNRULY_MOST_S", 0.3)
+    async with rehearsal(fault=UNRULY_WEBHOOKS) as line:
+        line.customer.answers = {"voice": '<Response><Pause length="0.1"/><Hangup/></Response>'}
+        sid = await line.place()
+        await line.over(sid)
+        await until(lambda: len(line.customer.statuses()) == 8)
+    assert [path for path, _ in line.customer.forms].count("voice") == 2
+    sequence = [f["SequenceNumber"] for path, f in line.customer.forms if path == "status"]
+    assert sorted(sequence) == ["0", "0", "1", "1", "2", "2", "3", "3"]
+    assert sequence != sorted(sequence)
+
+
+async def test_a_document_that_cannot_be_had_is_had_from_the_fallback_url(
+    rehearsal: Opened,
+) -> None:
+    async with rehearsal() as line:
+        line.customer.answers = {
+            "voice": "<Response><Redirect>http://127.0.0.1:1/gone</Redirect></Response>",
+            "fallback": '<Response><Pause length="0.1"/><Hangup/></Response>',
+        }
+        sid = await line.place(fallback_url=f"{line.customer.url}/fallback")
+        await line.over(sid)
+    (asked,) = [form for path, form in line.customer.forms if path == "fallback"]
+    assert (asked["ErrorCode"], asked["ErrorUrl"]) == ("11200", "http://127.0.0.1:1/gone")
+    # A connection that cannot be made is tried once more.
+    assert [e["path"] for e in line.witness(sid) if e["kind"] == "webhook_retried"] == ["/gone"]
+
+
+async def test_without_a_fallback_url_the_call_is_over(rehearsal: Opened) -> None:
+    async with rehearsal() as line:
+        line.customer.answers = {
+            "voice": "<Response><Redirect>http://127.0.0.1:1/gone</Redirect></Response>"
+        }
+        sid = await line.place()
+        await line.over(sid)
+    assert line.customer.statuses()[-1] == "completed"
+    assert [e["kind"] for e in line.witness(sid)].count("twiml_failed") == 1

@@ -16,7 +16,7 @@ from rehearsal.evidence.line import Span, sounds_of, utterances_of
 from rehearsal.evidence.picture import draw_timeline
 from rehearsal.evidence.report import Case
 from rehearsal.evidence.transcript import transcript_markdown
-from rehearsal.evidence.words import likeness, plain, share_heard
+from rehearsal.evidence.words import likeness, lost_words, plain, share_heard, share_in_order
 from tests.rehearsal import cases
 from tests.rehearsal.cases import event, good_case, spoken, swapped, with_events
 from workflows.script.model import Outcome
@@ -103,9 +103,54 @@ BREAKS: list[tuple[str, Callable[[Case], Case]]] = [
     ),
     ("a question was answered from the knowledge folder", lambda case: replace(case, passages={})),
     (
+        "a question was answered from the knowledge folder",  # of the folder, but of something else
+        lambda case: replace(
+            swapped(
+                case,
+                cases.ANSWER,
+                spoken("agent", "A battery keeps the lights on at night.", (21_000, 25_000)),
+            ),
+            passages=cases.PASSAGES | {"battery.md": "A battery keeps the lights on at night."},
+        ),
+    ),
+    (
+        "a question was answered from the knowledge folder",  # answered before it was asked
+        lambda case: swapped(
+            swapped(case, cases.CUT_OFF, spoken("agent", cases.ANSWER.words, (14_000, 17_400))),
+            cases.ANSWER,
+            spoken("agent", "What kind of roof do you have?", (21_000, 25_000)),
+        ),
+    ),
+    (
+        "a question was answered from the knowledge folder",  # asked in the time line, not on the line
+        lambda case: swapped(case, cases.QUESTION, spoken("caller", "Hm", (17_000, 20_000))),
+    ),
+    (
+        "a question was answered from the knowledge folder",  # nobody asked
+        lambda case: with_events(
+            case,
+            *(one for one in case.wire.of_kind("caller_says") if "?" not in one.fields["words"]),
+            without="caller_says",
+        ),
+    ),
+    (
         "an objection was handled",
         lambda case: swapped(
             case, cases.GUIDANCE, spoken("agent", "Would you like a visit?", (30_000, 36_000))
+        ),
+    ),
+    (
+        "an objection was handled",  # the answer came to something else
+        lambda case: swapped(
+            swapped(case, cases.GUIDANCE, spoken("agent", "Hm.", (30_000, 36_000))),
+            cases.READ_BACK,
+            spoken("agent", cases.GUIDANCE.words, (42_000, 60_000)),
+        ),
+    ),
+    (
+        "an objection was handled",
+        lambda case: swapped(
+            case, cases.OBJECTION, spoken("caller", "Let us do the visit", (26_000, 29_000))
         ),
     ),
     (
@@ -147,6 +192,81 @@ BREAKS: list[tuple[str, Callable[[Case], Case]]] = [
 )
 def test_a_call_that_lacks_it_fails(name: str, broken: Callable[[Case], Case]) -> None:
     assert name in failed(broken(good_case()))
+
+
+def test_what_was_answered_is_seen_on_the_line_and_not_in_the_records() -> None:
+    case = good_case()
+    forgetful = tuple(
+        replace(turn, record=replace(turn.record, move="", passages=[], objection=""))
+        for turn in case.turns
+    )
+    assert failed(replace(case, turns=forgetful)) == []
+
+
+HEARD = (
+    "Hi, this is Joe and AI assistant calling from Brightfield Solar to opt out. "
+    "Press 9 or just say stop is now a good time for two minutes."
+)
+"""What the recogniser makes of the disclosure and the question behind it in a demo's recording."""
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        HEARD,
+        HEARD.replace("Brightfield", "bright field").replace("9", "nine"),
+        f"Hi, this is Joe and AI {HEARD}",
+        f"{HEARD} is now a good time for two minutes",
+    ],
+)
+def test_a_disclosure_as_the_recogniser_hears_it(heard: str) -> None:
+    case = swapped(good_case(), cases.OPENING, spoken("agent", heard, (1000, 8000)))
+    assert failed(case) == []
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        # Heard in a demo's recording after a piece of it was muted:
+        HEARD.removeprefix("Hi, "),
+        HEARD.replace("Joe and AI assistant", "Joe and assistant"),
+        HEARD.replace("AI assistant", "a is"),
+        HEARD.replace("calling from Brightfield", "I field"),
+        HEARD.replace("Solar to opt out", "Solar"),
+        HEARD.replace("to opt out", "to Vapto"),
+        # cut off:
+        "Hi, this is Joe and AI assistant calling from bright field",
+        "Hi, this is Joe and AI assistant calling from bright field solar to opt out press nine or",
+        "Hi, this is Joe and AI assistant calling from bright field solar to opt out press nine or "
+        "just say say say say say say",
+        # All of its words, but never in one go or not in order:
+        "To opt out, press nine or just say stop. Hi, this is Joe, an AI assistant calling from "
+        "Brightfield Solar.",
+        "Hi, this is Joe, an AI assistant calling from Brightfield Solar. Is now a good time for "
+        "two minutes? To opt out, press nine or just say stop.",
+        "Hi, this is Joe, an AI assistant calling from Brightfield Solar. To opt out, press nine or "
+        "just. Would you say that we stop",
+    ],
+)
+def test_a_disclosure_that_lacks_a_word(heard: str) -> None:
+    case = swapped(good_case(), cases.OPENING, spoken("agent", heard, (1000, 8000)))
+    assert failed(case) == ["the disclosure was heard in full"]
+
+
+def test_a_question_that_the_agent_spoke_into_is_still_one_question() -> None:
+    """With a part of the agent between its words the line shows two utterances."""
+    case = good_case()
+    first = spoken("caller", "Sorry,", (17_000, 17_300))
+    rest = spoken("caller", "how long is the warranty?", (17_600, 20_000))
+    parted = tuple(
+        sorted(
+            (*(one for one in case.spoken if one is not cases.QUESTION), first, rest),
+            key=lambda one: one.utterance.span.start_ms,
+        )
+    )
+    assert "a question was answered from the knowledge folder" not in failed(
+        replace(case, spoken=parted)
+    )
 
 
 def test_words_that_went_around_the_recogniser_are_noticed() -> None:
@@ -212,6 +332,13 @@ def test_turns_find_their_utterances() -> None:
 )
 def test_words_are_compared_plainly(text: str, words: list[str]) -> None:
     assert plain(text) == words
+
+
+def test_what_was_heard_in_order() -> None:
+    assert lost_words("We own the house", "we on the house now") == ["own"]
+    assert lost_words("one two three", "three one two") == ["3"]
+    assert share_in_order("panels with a warranty", "battery panels and no warranty") == 1
+    assert share_in_order("most families pay less", "less pay families most") == 0.25
 
 
 def test_what_was_heard() -> None:

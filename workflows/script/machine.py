@@ -79,7 +79,9 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
             state = replace(state, today=event.today)
             return state, _say_first(script, state, script.stages[state.stage].opening)
         case CallResumed():
-            return state, _say_first(script, state, script.stages[state.stage].resume)
+            # Said over the caller, if need be: what he says meanwhile has lost its beginning.
+            resume = replace(script.stages[state.stage].resume, must_say=True)
+            return state, _say_first(script, state, resume)
         case MoveProposed():
             return _proposed(script, replace(state, turns=state.turns + 1, silences=0), event)
         case CallerSilent():

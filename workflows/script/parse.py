@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 
 from workflows.script.compiled import (
@@ -66,6 +67,16 @@ class ScriptError(ValueError):
 def content_hash(text: str) -> str:
     """`sha256:` and the digest of the text as it is."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+MOST_SCRIPTS = 64
+"""Compiled scripts that a process keeps: each is a few hundred kB, and compiling takes 50 ms."""
+
+
+@lru_cache(maxsize=MOST_SCRIPTS)
+def compiled_script(text: str) -> Script:
+    """The same text's script, compiled once a process. Raises ScriptError each time for a text that is refused."""
+    return parse_script(text, name="script")
 
 
 def parse_script(text: str, *, name: str) -> Script:

@@ -1,0 +1,1 @@
+"""The faults, one a module, in the order in which they are run."""
