@@ -6,8 +6,17 @@ import asyncio
 import sys
 
 from bench import idle_calls, outbox, reply_path
+from bench.durability import acknowledged, history, knee, spoken_path
 
-ALL = {"reply_path": reply_path.main, "idle_calls": idle_calls.main, "outbox": outbox.main}
+ALL = {
+    "reply_path": reply_path.main,
+    "idle_calls": idle_calls.main,
+    "outbox": outbox.main,
+    "spoken_path": spoken_path.main,
+    "acknowledged": acknowledged.main,
+    "history": history.main,
+    "knee": knee.main,
+}
 
 
 def main() -> int:

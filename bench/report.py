@@ -24,13 +24,13 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> Path:
-    """Print the rows, write them with the machine and the time; returns the file."""
+    """Print the rows, write them with the machine, its load and the time; returns the file."""
     table = Table(title=f"\n{title}", title_justify="left")
     for column in rows[0]:
         table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
     for row in rows:
         table.add_row(*(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()))
-    console = Console(width=120)
+    console = Console(width=150)
     console.print(table)
     for note in notes:
         console.print(note, highlight=False)
@@ -38,12 +38,13 @@ def report(name: str, title: str, rows: Sequence[Row], notes: Sequence[str] = ()
 
 
 def write(path: Path, name: str, title: str, rows: Sequence[Row], notes: Sequence[str]) -> Path:
-    """Write figures as JSON, with the machine and the time."""
+    """Write figures as JSON, with the machine, its load (1, 5, 15 minutes) and the time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "cpus": os.cpu_count(),
         "arch": platform.machine(),
         "python": platform.python_version(),
+        "load average": [round(load, 2) for load in os.getloadavg()],
     }
     at = datetime.now(UTC).isoformat(timespec="seconds")
     body = {"name": name, "title": title, "at": at, "machine": machine, "rows": rows}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
-import uvicorn
 
+from bench import processes
 from bench.line import BenchLine
+from bench.servers import free_port, serving
 from bench.vendors import InstantVendors
 
 AUTH_TOKEN, TOKEN_SECRET = "bench auth token", "bench token secret"
@@ -40,45 +41,38 @@ class Rig:
 
     def resident_mb(self) -> float:
         """Resident memory of the process, in MB of 2^20 bytes."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-        return kb / 1024
+        return processes.resident_mb(self.pid)
 
     def cpu_s(self) -> float:
         """CPU seconds that the process has used."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu_s(self.pid)
+
+    async def health(self) -> dict[str, str | int]:
+        """What it says of itself."""
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(f"http://127.0.0.1:{self.port}/health")
+        return dict(answer.json())
 
 
 @asynccontextmanager
-async def rig(kind: str) -> AsyncIterator[Rig]:
-    """`gateway` or `relay`, ready."""
+async def rig(kind: str, *, log: Path | None = None, **settings: str) -> AsyncIterator[Rig]:
+    """`gateway`, `linked` or `relay`, ready; with settings of its own beside the rig's, and a file for what it says."""
     vendors = InstantVendors()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            vendors.app(),
-            log_level="warning",
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    port = _free_port()
-    address = f"127.0.0.1:{listener.getsockname()[1]}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.under_test", kind, env=_environment(address, port)
-    )
-    try:
-        await _ready(port, process)
-        yield Rig(port=port, pid=process.pid, vendors=vendors)
-    finally:
-        process.terminate()
-        await process.wait()
-        server.should_exit = True
-        await serving
+    async with serving(vendors.app()) as address:
+        port = free_port()
+        with (log or Path(os.devnull)).open("ab") as said:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bench.under_test", kind),
+                env=_environment(address, port) | settings,
+                stdout=said if log else None,
+                stderr=said if log else None,
+            )
+        try:
+            await _ready(port, process)
+            yield Rig(port=port, pid=process.pid, vendors=vendors)
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 def _environment(vendors: str, port: int) -> dict[str, str]:
@@ -110,9 +104,3 @@ async def _ready(port: int, process: asyncio.subprocess.Process) -> None:
                 await asyncio.sleep(0.1)
             else:
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,7 +1,8 @@
-"""`python -m bench.under_test gateway|relay`: what is measured, in a process of its own.
+"""`python -m bench.under_test gateway|linked|relay`: what is measured, in a process of its own.
 
 `gateway` is the production gateway, adapters and all, on a link that attaches every call and keeps nothing: turns are
-told to Temporal off the spoken path. `relay` is the peer: the same sockets and HTTP, and nothing in between.
+told to Temporal off the spoken path. `linked` is the same with its real link: Temporal, and the outbox on disk. `relay`
+is the peer: the same sockets and HTTP, and nothing in between.
 """
 
 from __future__ import annotations
@@ -24,12 +25,19 @@ def main() -> int:
         configure("gateway", level=30)
         uvloop.run(serve_with(settings, NoLink(settings.scripts_dir / "solar_consult.yaml")))
         return 0
+    if sys.argv[1:] == ["linked"]:
+        from callspine.gateway import run
+        from callspine.logs import configure
+
+        configure("gateway", level=50)  # that Temporal is away is meant
+        run(settings)
+        return 0
     if sys.argv[1:] == ["relay"]:
         from bench.relay import serve
 
         serve(settings)
         return 0
-    sys.stderr.write("usage: python -m bench.under_test gateway|relay\n")
+    sys.stderr.write("usage: python -m bench.under_test gateway|linked|relay\n")
     return 2
 
 
