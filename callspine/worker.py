@@ -42,6 +42,7 @@ from workflows.contracts.payloads import (
 )
 from workflows.contracts.reconcile import RECONCILE_TASK_QUEUE
 from workflows.reconcile import ReconcileWorkflow
+from workflows.signal_guard import SignalGuard
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +114,7 @@ def workers(
             client,
             task_queue=CALLS_TASK_QUEUE,
             workflows=[CallWorkflow],
+            interceptors=[SignalGuard()],
             deployment_config=pinned_to(settings.worker_build_id),
             max_cached_workflows=CACHED_CALLS,
             max_concurrent_workflow_tasks=TASKS_AT_ONCE,

@@ -126,7 +126,8 @@ class Retelling:
 
 def retell(story: CallStory, script: Script) -> Retelling:
     """Run the story's messages through a script."""
-    book = _WatchedBook(script, initial_state(script, story.facts), story.today)
+    state = replace(initial_state(script, story.facts), today=story.today)
+    book = _WatchedBook(script, state, story.today)
     decided: Outcome | None = None
     is_line_gone = False
     for message in story.messages:
@@ -136,8 +137,8 @@ def retell(story: CallStory, script: Script) -> Retelling:
             case TurnCompleted():
                 book.take(message)
             case MediaLost():
-                if message.epoch == book.epoch and message.heard is not None:
-                    book.hear(message.heard)
+                if message.heard is not None:
+                    book.hear(message.heard, message.epoch)
             case OrderCarriedOut():
                 book.order(message.event)
             case LineGone():
@@ -162,17 +163,24 @@ class _WatchedBook(TurnBook):
     def __init__(self, script: Script, state: ScriptState, today: str) -> None:
         super().__init__(script, state, today)
         self._decisions: list[Decision] = []
+        self._wanted_none = False
 
     def decisions_with_what_was_heard(self) -> list[Decision]:
         """What was heard of a turn is told after it."""
         pairs = zip(self._decisions, self.turns, strict=True)
         return [replace(decision, record=record) for decision, record in pairs]
 
+    def take(self, turn: TurnCompleted) -> list[TurnRecord]:
+        """See TurnBook."""
+        self._wanted_none = self.wants_no_calls
+        return super().take(turn)
+
     def _record(self, turn: TurnCompleted) -> TurnRecord:
-        before, appointment_at, wanted_none = self.state, self.appointment_at, self.wants_no_calls
+        before, appointment_at = self.state, self.appointment_at
         record = super()._record(turn)
         lasting = []
-        if self.wants_no_calls and not wanted_none:
+        if self.wants_no_calls and not self._wanted_none:
+            self._wanted_none = True
             lasting.append("do not call again")
         if self.appointment_at != appointment_at:
             lasting.append(f"appointment at {self.appointment_at}")

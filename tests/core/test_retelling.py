@@ -104,7 +104,7 @@ def test_every_turn_is_told_with_its_stages_slots_refusals_and_rejections() -> N
         },
     ]
     straight = in_order()
-    straight.hear(HEARD)
+    straight.hear(HEARD, 1)
     assert [decision.record for decision in again.decisions] == straight.turns
     assert again.state == straight.state
 

@@ -52,6 +52,7 @@ from workflows.contracts.payloads import (
     TurnKind,
     gateway_task_queue,
 )
+from workflows.signal_guard import SignalGuard
 from workflows.starter import start_call
 
 CALL_SID = "CA1"
@@ -189,6 +190,7 @@ class House:
                     client,
                     task_queue=CALLS_TASK_QUEUE,
                     workflows=[call],
+                    interceptors=[SignalGuard()],
                     deployment_config=deployment,
                 ),
                 Worker(

@@ -415,6 +415,19 @@ async def test_a_call_is_not_given_up_while_the_carrier_cannot_be_told(
     assert (result.carrier_status, house.ended) == ("completed", [CALL_SID])
 
 
+@pytest.mark.parametrize("arguments", [[], [1, 2]])
+async def test_a_signal_without_its_argument_stops_nothing(
+    client: Client, house: House, arguments: list[object]
+) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        for name in ("turn_completed", "carrier_status", "answered_by", "media_lost"):
+            await handle.signal(name, args=arguments)
+        await opening(handle)
+        result = await hang_up(handle)
+    assert [record.seq for record in result.turns] == [1]
+
+
 @pytest.mark.parametrize(
     ("name", "argument"),
     [
