@@ -137,7 +137,8 @@ def _write_stories(fault: Fault, batches: Sequence[Batch], questions: Questions)
 
 def _tell(fault: Fault, verdict: Verdict, seed: int, console: Console) -> bool:
     """Print and write; whether everything held. A fault has few rows and many figures: the table stands upright."""
-    table = Table(title=f"\n{fault.name}: {fault.must}", title_justify="left", show_header=False)
+    console.print(f"\n[bold]{fault.name}[/]: {fault.must}", highlight=False)
+    table = Table(show_header=False)
     for figure in verdict.rows[0]:
         table.add_row(figure, *(str(row[figure]) for row in verdict.rows))
     console.print(table)

@@ -10,7 +10,7 @@ from bench.report import Row, quantile
 from chaos import judgement
 from chaos.batch import Scene
 from chaos.questions import Questions
-from chaos.seen import Batch, CallSeen, Strike
+from chaos.seen import Batch, CallSeen
 from workflows.script.model import SlotValue
 
 
@@ -140,15 +140,22 @@ def unnoticed(
     doubled = sum(judgement.words_doubled(call) for call in calls)
     failures.unless(not lost, f"{lost} words of callers are in no recorded turn")
     failures.unless(not doubled, f"{doubled} words were recorded that nobody said")
-    grown = [
-        growth
-        for batch in batches
-        for call in batch.calls
-        for growth in judgement.growth_ms(call, control.usual_ms, batch.strikes)
-    ]
+    grown, others = (
+        [
+            growth
+            for batch in batches
+            for call in batch.calls
+            for growth in judgement.growth_ms(
+                call, control.usual_ms, batch.strikes, struck=is_struck
+            )
+        ]
+        for is_struck in (True, False)
+    )
     failures.unless(bool(grown), "no turn fell into the fault")
+    # What turns grew by that were not struck is the machine's, not the fault's.
+    machine_ms = max(0.0, quantile(others, 0.5)) if others else 0.0
     if grown:
-        median = quantile(grown, 0.5)
+        median = quantile(grown, 0.5) - machine_ms
         failures.unless(
             median <= MOST_GROWTH_MS,
             f"turns took {median:.0f} ms longer at the median; {MOST_GROWTH_MS:.0f} are allowed",
@@ -156,12 +163,7 @@ def unnoticed(
     figures = spread(grown)
     row |= {"words lost": lost, "turns struck": len(grown)}
     row |= {f"growth {name} ms": value for name, value in figures.items()}
+    row |= {"growth of others p50 ms": spread(others)["p50"]}
     calm = spread(control.growth_ms)
     note = f"calm turns lie {calm['p50']} / {calm['p95']} / {calm['max']} ms (p50 / p95 / max) from their own median"
     return Verdict(rows=({"fault": fault, **row},), failures=tuple(failures.found), notes=(note,))
-
-
-def struck_calls(batch: Batch, what: str | None = None) -> list[tuple[CallSeen, list[Strike]]]:
-    """Each call with the strikes of this kind."""
-    strikes = [strike for strike in batch.strikes if what in (None, strike.what)]
-    return [(call, strikes) for call in batch.calls]

@@ -231,19 +231,19 @@ def usual_gaps(calls: Sequence[CallSeen]) -> dict[str, float]:
 
 
 def growth_ms(
-    call: CallSeen, usual: Mapping[str, float], strikes: Sequence[Strike] | None = None
+    call: CallSeen, usual: Mapping[str, float], strikes: Sequence[Strike] = (), *, struck: bool
 ) -> list[float]:
-    """How much longer each turn took than usual; with strikes only turns that fall in one of them, or end in it."""
+    """How much longer each turn took than usual: of turns that fall into a strike or end in it, or of all others."""
     if call.answered_at_s is None:
         return []
     grown = []
     for gap in gaps_of(call):
-        within = strikes is None or any(
+        within = any(
             gap.from_ms + gap.ms >= call.since_answer_ms(strike.at_s)
             and gap.from_ms <= call.since_answer_ms(strike.until_s or strike.at_s)
             for strike in strikes
         )
-        if within and gap.words in usual:
+        if within is struck and gap.words in usual:
             grown.append(gap.ms - usual[gap.words])
     return grown
 

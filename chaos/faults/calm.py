@@ -57,6 +57,8 @@ def control_of(batches: Sequence[Batch]) -> Control:
     reached = [call for call in calls if judgement.is_reached(call)]
     return Control(
         usual_ms=usual,
-        growth_ms=tuple(ms for call in calls for ms in judgement.growth_ms(call, usual)),
+        growth_ms=tuple(
+            ms for call in calls for ms in judgement.growth_ms(call, usual, struck=False)
+        ),
         slots=reached[0].slots if reached else {},
     )

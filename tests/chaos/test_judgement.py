@@ -124,10 +124,10 @@ def test_a_turn_that_took_longer_has_grown() -> None:
     usual = judgement.usual_gaps([call(), call()])
     sounds = (*call().agent_sounds[:2], line("", 10_300, 14_000).span)
     slow = call(agent_sounds=sounds)
-    assert judgement.growth_ms(slow, usual) == [0, 300]
-    assert judgement.growth_ms(slow, usual, [strike(8500, 8600)]) == []
-    assert judgement.growth_ms(slow, usual, [strike(9500, 9600)]) == [300]
-    assert judgement.growth_ms(slow, usual, [strike(6000, 7000)]) == []
+    assert judgement.growth_ms(slow, usual, struck=False) == [0, 300]
+    assert judgement.growth_ms(slow, usual, [strike(8500, 8600)], struck=True) == []
+    assert judgement.growth_ms(slow, usual, [strike(9500, 9600)], struck=True) == [300]
+    assert judgement.growth_ms(slow, usual, [strike(9500, 9600)], struck=False) == [0]
 
 
 def test_a_gap_over_a_broken_stream_is_no_turn() -> None:
