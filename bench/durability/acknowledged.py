@@ -12,7 +12,7 @@ import time
 
 from bench.durability.engine import Engine, Handle, engine
 from bench.durability.post import TimedCourier, timed_link, usual_turn
-from bench.report import quantile, report
+from bench.report import Row, quantile, report
 from media_gateway.workflow_link import TemporalLink
 from workflows.call import CallWorkflow
 
@@ -56,7 +56,8 @@ async def _signal(handle: Handle, seq: int, took_ms: list[float]) -> None:
 async def main() -> None:
     """Measure, print, write."""
     load_before = os.getloadavg()[0]
-    rows, notes = [], [f"load before: {load_before:.2f}"]
+    rows: list[Row] = []
+    notes = [f"load before: {load_before:.2f}"]
     async with (
         engine() as running,
         timed_link(running.client, running.folder / "outbox.db") as (link, courier),
