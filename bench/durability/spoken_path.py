@@ -21,7 +21,7 @@ from bench.rig import Rig, rig
 from rehearsal.audio import to_mulaw
 from rehearsal.voice import LocalVoice
 
-ROUNDS, CALLS, TURNS = 2, 2, 8
+ROUNDS, CALLS, TURNS = 2, 2, 7
 """Blocks of each state; calls at once in a block, of each of the two gateways; turns of a call."""
 APART_S = 0.5
 """Between one call's first turn and the next one's: turns that all come at once would wait for each other."""
