@@ -34,7 +34,7 @@ class SignalCourier:
     ) -> None:
         self._client = client
         self._turn_refused = turn_refused
-        """Told of a call whose workflow is over although a turn of it was to be told."""
+        """Told of a call one of whose turns its workflow will never know."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
         """Encode a message. Raises what the converter or the codec raises."""
@@ -61,10 +61,13 @@ class SignalCourier:
             await service.signal_workflow_execution(request, timeout=RPC_TIMEOUT)
         except RPCError as error:
             if _is_final(error):
-                if letter.kind == TURN:
-                    self._turn_refused(letter.call_id)
                 raise Undeliverable(error.status.name) from error
             raise DeliveryFailed(error.status.name) from error
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        """See `Courier`. The turns after one that is missing would be taken for strangers by the workflow."""
+        if letter.kind == TURN:
+            self._turn_refused(letter.call_id)
 
 
 def _is_final(error: RPCError) -> bool:

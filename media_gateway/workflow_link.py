@@ -42,9 +42,15 @@ LEFT_OVER_WITHIN_S = 2.0
 class TemporalLink:
     """Implements `WorkflowLink`, and what the webhooks need besides. Make it with `open`."""
 
-    def __init__(self, client: Client, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        client: Client,
+        outbox: Outbox,
+        turn_refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._outbox = outbox
+        self._turn_refused = turn_refused
 
     @classmethod
     async def open(
@@ -55,9 +61,11 @@ class TemporalLink:
     ) -> TemporalLink:
         """With the messages that an earlier process left in this file. Raises OutboxRefused.
 
-        `turn_refused` is told of a call whose workflow was ended under it.
+        `turn_refused` is told of a call one of whose turns its workflow will never know: because it was ended, or
+        because the turn was too long or the outbox full. Only a new stream can go on from there.
         """
-        return cls(client, await Outbox.open(outbox_file, SignalCourier(client, turn_refused)))
+        outbox = await Outbox.open(outbox_file, SignalCourier(client, turn_refused))
+        return cls(client, outbox, turn_refused)
 
     @property
     def depth(self) -> int:
@@ -117,7 +125,8 @@ class TemporalLink:
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
         """Hand a turn over; see `WorkflowLink`."""
-        self._outbox.put(call_id, CallWorkflow.turn_completed.__name__, turn)
+        if not self._outbox.put(call_id, CallWorkflow.turn_completed.__name__, turn):
+            self._turn_refused(call_id)
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
         """Hand a status callback over."""

@@ -39,3 +39,6 @@ class Courier(Protocol):
 
     async def deliver(self, letter: Letter) -> None:
         """Hand a sealed letter over; returns once it was acknowledged. Raises Undeliverable or DeliveryFailed."""
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        """Told of each undeliverable letter, once and before the call's next one is tried. Must not raise."""

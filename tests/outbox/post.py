@@ -28,6 +28,8 @@ class Post:
     """Messages."""
     delivered: list[tuple[str, str]] = field(default_factory=list)
     """Call id and message."""
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    """Call id and reason."""
     tries: Counter[str] = field(default_factory=Counter)
     """By call id."""
     request_ids: dict[str, set[str]] = field(default_factory=dict)
@@ -46,6 +48,9 @@ class Post:
         if letter.call_id in self.unknown:
             raise Undeliverable("NOT_FOUND")
         self.delivered.append((letter.call_id, letter.body.decode()))
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        self.lost.append((letter.call_id, reason))
 
     def of(self, call_id: str) -> list[str]:
         """A call's messages as they were delivered."""

@@ -160,6 +160,28 @@ async def test_a_full_outbox_refuses_the_newest_aloud(
     await outbox.close(within_s=1)
 
 
+async def test_whoever_puts_is_told_whether_the_message_was_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "MOST_OF_A_CALL", 1)
+    outbox = await Outbox.open(path, Post(away={"a"}))
+    assert outbox.put("a", "turn_completed", "first")
+    assert not outbox.put("a", "turn_completed", "one too many")
+    assert outbox.put("b", "turn_completed", "another call's")
+    await outbox.close(within_s=0)
+    assert not outbox.put("b", "turn_completed", "after the end")
+
+
+async def test_the_courier_is_told_once_of_each_letter_that_is_dropped(path: Path) -> None:
+    post = Post(unknown={"a"})
+    outbox = await Outbox.open(path, post)
+    put_all(outbox, "a", TEN[:2])
+    put_all(outbox, "b", TEN[:2])
+    assert await outbox.flush("a", within_s=10)
+    assert post.lost == [("a", "NOT_FOUND")] * 2
+    await outbox.close(within_s=1)
+
+
 async def test_growth_is_told_at_each_step_and_once_when_it_is_over(
     path: Path, logs: list[EventDict]
 ) -> None:
