@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
@@ -14,6 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import call_workflow_id
+
+log = structlog.get_logger(__name__)
 
 RPC_TIMEOUT = timedelta(seconds=5)
 LONGEST_BODY_BYTES = 2_000_000
@@ -66,8 +69,18 @@ class SignalCourier:
 
     def dropped(self, letter: Letter, reason: str) -> None:
         """See `Courier`. The turns after one that is missing would be taken for strangers by the workflow."""
-        if letter.kind == TURN:
-            self._turn_refused(letter.call_id)
+        if letter.kind != TURN:
+            return
+        log.error(
+            "turn_not_told",
+            call_id=letter.call_id,
+            handed_over_s=letter.at_s,
+            reason=reason,
+            remedy="the caller's words of one turn are kept nowhere, and an opt-out may be among them: see what was told "
+            f"before with `callspine call show {letter.call_id}`, listen to the call at the carrier, and put the number "
+            "into the table do_not_call if its owner asked for that",
+        )
+        self._turn_refused(letter.call_id)
 
 
 def _is_final(error: RPCError) -> bool:

@@ -122,9 +122,16 @@ async def test_a_call_whose_workflow_was_ended_under_it_is_told_of_once_a_turn_w
         assert refused == []
         await handle.terminate()
     link.carrier_status("c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.COMPLETED))
-    link.turn_completed("c1", replace(OPENING, seq=2))
-    assert await link.flush("c1", within_s=10)
+    words = "please take me off your list"
+    with capture_logs() as logs:
+        link.turn_completed("c1", replace(OPENING, seq=2, caller_words=words))
+        assert await link.flush("c1", within_s=10)
     assert refused == ["c1"]
+    (line,) = [line for line in logs if line["log_level"] == "error"]
+    assert (line["event"], line["call_id"], line["reason"]) == ("turn_not_told", "c1", "NOT_FOUND")
+    assert "opt-out" in line["remedy"]
+    assert "callspine call show c1" in line["remedy"]
+    assert words not in str(logs)
     await link.close()
 
 
