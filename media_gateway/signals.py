@@ -40,12 +40,18 @@ class SignalCourier:
         """Told of a call one of whose turns its workflow will never know."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
-        """Encode a message. Raises what the converter or the codec raises."""
+        """Encode a message. Raises Undeliverable when the codec answers as if the call were gone, or what else it raises."""
         context = WorkflowSerializationContext(
             namespace=self._client.namespace, workflow_id=call_workflow_id(call_id)
         )
         converter = self._client.data_converter.with_context(context)
-        return Payloads(payloads=await converter.encode([message])).SerializeToString()
+        try:
+            payloads = await converter.encode([message])
+        except RPCError as error:
+            if _is_final(error):
+                raise Undeliverable(f"not encoded: {error.status.name}") from error
+            raise
+        return Payloads(payloads=payloads).SerializeToString()
 
     async def deliver(self, letter: Letter) -> None:
         """Signal the call's workflow."""

@@ -26,6 +26,8 @@ class Post:
     unknown: set[str] = field(default_factory=set)
     cannot_seal: set[str] = field(default_factory=set)
     """Messages."""
+    never_sealed: set[str] = field(default_factory=set)
+    """Messages."""
     delivered: list[tuple[str, str]] = field(default_factory=list)
     """Call id and message."""
     lost: list[tuple[str, str]] = field(default_factory=list)
@@ -36,6 +38,8 @@ class Post:
     """By message."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
+        if message in self.never_sealed:
+            raise Undeliverable("forgotten")
         if message in self.cannot_seal:
             raise ValueError("no key")
         return str(message).encode()

@@ -129,6 +129,20 @@ async def test_what_cannot_be_encoded_is_never_written_and_goes_out_once_it_can(
     await outbox.close(within_s=1)
 
 
+async def test_what_can_never_be_encoded_is_dropped_in_its_turn_and_holds_up_nothing(
+    path: Path, logs: list[EventDict]
+) -> None:
+    post = Post(never_sealed={"message 1"})
+    outbox = await Outbox.open(path, post)
+    put_all(outbox, "a", TEN[:3])
+    assert await outbox.flush("a", within_s=10)
+    assert post.of("a") == ["message 0", "message 2"]
+    assert post.lost == [("a", "forgotten")]
+    assert "outbox_not_encoded" not in events(logs)
+    assert await outbox.close(within_s=1) == 0
+    assert "outbox_lost" not in events(logs)
+
+
 async def test_a_letter_that_was_never_encoded_is_counted_as_lost_at_the_end(
     path: Path, logs: list[EventDict]
 ) -> None:
