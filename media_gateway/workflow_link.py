@@ -91,6 +91,9 @@ class TemporalLink:
                 return await self._handle(call_id).execute_update(CallWorkflow.attach, request)
         except (WorkflowUpdateFailedError, RPCError, TimeoutError) as error:
             raise AttachRefused(f"attach refused: {type(error).__name__}") from error
+        except Exception as error:
+            _tell_unreadable(call_id, "attach", error)
+            raise AttachRefused("the workflow's answer cannot be read") from error
 
     async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
         """Ask what the carrier is to do after a media stream. Raises WorkflowAway or CallGone."""
@@ -109,6 +112,9 @@ class TemporalLink:
             raise WorkflowAway(error.status.name) from error
         except TimeoutError as error:
             raise WorkflowAway("no answer in time") from error
+        except Exception as error:
+            _tell_unreadable(call_id, "stream_ended", error)
+            raise WorkflowAway("the workflow's answer cannot be read") from error
 
     async def start_inbound(self, call: CallInput) -> None:
         """Start the workflow of a call that came in. The carrier's repeated webhook finds the same one.
@@ -151,3 +157,15 @@ class TemporalLink:
     async def close(self, *, within_s: float = 5.0) -> None:
         """Deliver what can be delivered in time, then stop. The log says how many stay on disk. Idempotent."""
         await self._outbox.close(within_s=within_s)
+
+
+def _tell_unreadable(call_id: str, update: str, error: Exception) -> None:
+    """A codec may raise anything, and what it quotes may be words."""
+    log.error(
+        "answer_not_read",
+        call_id=call_id,
+        update=update,
+        error=type(error).__name__,
+        remedy="gateways and workers need the same keys in CALLSPINE_CODEC_KEYS, an old one behind the first while it is "
+        "in use, and one CALLSPINE_DATABASE_URL",
+    )
