@@ -129,7 +129,7 @@ class WorkflowLink(Protocol):
         """Ask what comes after a media stream. Raises `media_gateway.errors.WorkflowAway` or `CallGone`."""
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
-        """Hand a turn over."""
+        """Hand a turn over. One that can never reach the workflow gets its stream broken off: a new one goes on from there."""
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
         """Hand a status callback over."""

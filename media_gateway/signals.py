@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
 from temporalio.api.common.v1 import Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client
@@ -14,6 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from media_gateway.outbox.letter import DeliveryFailed, Letter, Undeliverable
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import call_workflow_id
+
+log = structlog.get_logger(__name__)
 
 RPC_TIMEOUT = timedelta(seconds=5)
 LONGEST_BODY_BYTES = 2_000_000
@@ -34,15 +37,21 @@ class SignalCourier:
     ) -> None:
         self._client = client
         self._turn_refused = turn_refused
-        """Told of a call whose workflow is over although a turn of it was to be told."""
+        """Told of a call one of whose turns its workflow will never know."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
-        """Encode a message. Raises what the converter or the codec raises."""
+        """Encode a message. Raises Undeliverable when the codec answers as if the call were gone, or what else it raises."""
         context = WorkflowSerializationContext(
             namespace=self._client.namespace, workflow_id=call_workflow_id(call_id)
         )
         converter = self._client.data_converter.with_context(context)
-        return Payloads(payloads=await converter.encode([message])).SerializeToString()
+        try:
+            payloads = await converter.encode([message])
+        except RPCError as error:
+            if _is_final(error):
+                raise Undeliverable(f"not encoded: {error.status.name}") from error
+            raise
+        return Payloads(payloads=payloads).SerializeToString()
 
     async def deliver(self, letter: Letter) -> None:
         """Signal the call's workflow."""
@@ -61,10 +70,23 @@ class SignalCourier:
             await service.signal_workflow_execution(request, timeout=RPC_TIMEOUT)
         except RPCError as error:
             if _is_final(error):
-                if letter.kind == TURN:
-                    self._turn_refused(letter.call_id)
                 raise Undeliverable(error.status.name) from error
             raise DeliveryFailed(error.status.name) from error
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        """See `Courier`. The turns after one that is missing would be taken for strangers by the workflow."""
+        if letter.kind != TURN:
+            return
+        log.error(
+            "turn_not_told",
+            call_id=letter.call_id,
+            handed_over_s=letter.at_s,
+            reason=reason,
+            remedy="the caller's words of one turn are kept nowhere, and an opt-out may be among them: see what was told "
+            f"before with `callspine call show {letter.call_id}`, listen to the call at the carrier, and put the number "
+            "into the table do_not_call if its owner asked for that",
+        )
+        self._turn_refused(letter.call_id)
 
 
 def _is_final(error: RPCError) -> bool:

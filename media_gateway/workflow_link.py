@@ -42,9 +42,15 @@ LEFT_OVER_WITHIN_S = 2.0
 class TemporalLink:
     """Implements `WorkflowLink`, and what the webhooks need besides. Make it with `open`."""
 
-    def __init__(self, client: Client, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        client: Client,
+        outbox: Outbox,
+        turn_refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._outbox = outbox
+        self._turn_refused = turn_refused
 
     @classmethod
     async def open(
@@ -55,9 +61,11 @@ class TemporalLink:
     ) -> TemporalLink:
         """With the messages that an earlier process left in this file. Raises OutboxRefused.
 
-        `turn_refused` is told of a call whose workflow was ended under it.
+        `turn_refused` is told of a call one of whose turns its workflow will never know: because it was ended, or
+        because the turn was too long or the outbox full. Only a new stream can go on from there.
         """
-        return cls(client, await Outbox.open(outbox_file, SignalCourier(client, turn_refused)))
+        outbox = await Outbox.open(outbox_file, SignalCourier(client, turn_refused))
+        return cls(client, outbox, turn_refused)
 
     @property
     def depth(self) -> int:
@@ -83,6 +91,9 @@ class TemporalLink:
                 return await self._handle(call_id).execute_update(CallWorkflow.attach, request)
         except (WorkflowUpdateFailedError, RPCError, TimeoutError) as error:
             raise AttachRefused(f"attach refused: {type(error).__name__}") from error
+        except Exception as error:
+            _tell_unreadable(call_id, "attach", error)
+            raise AttachRefused("the workflow's answer cannot be read") from error
 
     async def stream_ended(self, call_id: str, ended: StreamEnded) -> AfterStream:
         """Ask what the carrier is to do after a media stream. Raises WorkflowAway or CallGone."""
@@ -101,6 +112,9 @@ class TemporalLink:
             raise WorkflowAway(error.status.name) from error
         except TimeoutError as error:
             raise WorkflowAway("no answer in time") from error
+        except Exception as error:
+            _tell_unreadable(call_id, "stream_ended", error)
+            raise WorkflowAway("the workflow's answer cannot be read") from error
 
     async def start_inbound(self, call: CallInput) -> None:
         """Start the workflow of a call that came in. The carrier's repeated webhook finds the same one.
@@ -117,7 +131,8 @@ class TemporalLink:
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
         """Hand a turn over; see `WorkflowLink`."""
-        self._outbox.put(call_id, CallWorkflow.turn_completed.__name__, turn)
+        if not self._outbox.put(call_id, CallWorkflow.turn_completed.__name__, turn):
+            self._turn_refused(call_id)
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
         """Hand a status callback over."""
@@ -142,3 +157,15 @@ class TemporalLink:
     async def close(self, *, within_s: float = 5.0) -> None:
         """Deliver what can be delivered in time, then stop. The log says how many stay on disk. Idempotent."""
         await self._outbox.close(within_s=within_s)
+
+
+def _tell_unreadable(call_id: str, update: str, error: Exception) -> None:
+    """A codec may raise anything, and what it quotes may be words."""
+    log.error(
+        "answer_not_read",
+        call_id=call_id,
+        update=update,
+        error=type(error).__name__,
+        remedy="gateways and workers need the same keys in CALLSPINE_CODEC_KEYS, an old one behind the first while it is "
+        "in use, and one CALLSPINE_DATABASE_URL",
+    )

@@ -1,39 +1,27 @@
-"""How letters lie on disk: one row each in an SQLite file that is checked whole before it is used."""
+"""How letters lie on disk: one file that is made whole, checked whole before it is used, and set aside when damaged."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import closing
 from pathlib import Path
-from zlib import crc32
 
 from filelock import FileLock
 
 from media_gateway.errors import OutboxRefused
 from media_gateway.outbox.claim import (
-    APPLICATION_ID,
-    SCHEMA_VERSION,
+    JOURNAL,
     examine,
+    has_journal,
+    is_there,
     set_aside,
     take_lock,
 )
 from media_gateway.outbox.letter import Letter
-
-_CREATE = f"""
-BEGIN IMMEDIATE;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-CREATE TABLE letter (
-    number INTEGER PRIMARY KEY,
-    call_id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    request_id TEXT NOT NULL,
-    at_s REAL NOT NULL,
-    body BLOB NOT NULL,
-    checksum INTEGER NOT NULL
-);
-COMMIT
-"""
+from media_gateway.outbox.table import CREATE, Corrupted, full_row, read_whole
 
 
 class OutboxFile:
@@ -59,33 +47,66 @@ class OutboxFile:
 
     @classmethod
     def _open(cls, path: Path, lock: FileLock) -> OutboxFile:
-        examine(path)
+        if not is_there(path):
+            _create(path)
         try:
+            examine(path)
+            if has_journal(path):
+                _rehearse(path)
             return cls(path, lock)
-        except sqlite3.DatabaseError as error:
-            if not _is_corruption(error):
-                raise
+        except Corrupted as error:
             set_aside(path, str(error))
-        examine(path)
+        _create(path)
         return cls(path, lock)
 
     def write(self, letters: Collection[Letter], gone: Collection[int]) -> None:
         """Add these letters, then forget these numbers, all or nothing. Raises sqlite3.Error, and may be repeated then."""
         with self._connection:
+            # A letter that comes again is taken out first, or its trigger would not count it down.
+            self._take_out(letter.number for letter in letters)
             self._connection.executemany(
-                "INSERT OR REPLACE INTO letter VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_row(letter) for letter in letters],
+                "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [full_row(letter) for letter in letters],
             )
-            self._connection.executemany(
-                "DELETE FROM letter WHERE number = ?", [(number,) for number in gone]
-            )
+            self._take_out(gone)
+
+    def _take_out(self, numbers: Iterable[int]) -> None:
+        self._connection.executemany(
+            "DELETE FROM letter WHERE number = ?", [(number,) for number in numbers]
+        )
 
     def close(self) -> None:
         """Close the file and let the next process have it."""
         try:
-            self._connection.close()
+            # Takes the journal, empty by now, away.
+            self._connection.execute("PRAGMA journal_mode = DELETE")
         finally:
+            self._connection.close()
             self._lock.release()
+
+
+def _create(path: Path) -> None:
+    """An empty outbox, whole from the moment at which it has its name: an empty file there is then a damaged one."""
+    unnamed = Path(f"{path}.new")
+    unnamed.unlink(missing_ok=True)
+    # For our user's eyes only: it holds words spoken.
+    os.close(os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(unnamed)) as connection:
+        connection.executescript(CREATE)
+    unnamed.rename(path)
+
+
+def _rehearse(path: Path) -> None:
+    """Take a dead process's transaction back in a copy first: a damaged journal would spoil what is still in the file."""
+    copy = Path(f"{path}.copy")
+    try:
+        for suffix in (JOURNAL, ""):
+            shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+        connection, _ = _connect(copy)
+        connection.close()
+    finally:
+        for suffix in ("", JOURNAL):
+            Path(f"{copy}{suffix}").unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, list[Letter]]:
@@ -93,16 +114,10 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, list[Letter]]:
     # A text that is damaged fails its checksum; it must not fail the reading.
     connection.text_factory = lambda text: text.decode(errors="replace")
     try:
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise _corrupt(verdict)
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-            # Before WAL: the main file itself then names its owner, whatever becomes of the log beside it.
-            connection.executescript(_CREATE)
-        letters = _read(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # No fsync a commit: what a commit wrote is the kernel's, and outlives any death of this process. Only a power
-        # cut can take the last turns, and NORMAL syncs at checkpoints, so that even then the file stays whole.
+        letters = read_whole(connection)
+        # Not WAL, which drops damaged parts of its log without a word: here every commit is in the checked file itself.
+        # It is synced there, too, by the thread that nobody waits for: a power cut takes at most what was just put.
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
         connection.execute("PRAGMA synchronous = NORMAL")
         # Delivered words are overwritten with zeros, not left in free pages.
         connection.execute("PRAGMA secure_delete = ON")
@@ -110,46 +125,3 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, list[Letter]]:
         connection.close()
         raise
     return connection, letters
-
-
-def _read(connection: sqlite3.Connection) -> list[Letter]:
-    letters = []
-    for number, call_id, kind, request_id, at_s, body, checksum in connection.execute(
-        "SELECT number, call_id, kind, request_id, at_s, body, checksum FROM letter ORDER BY number"
-    ):
-        letter = Letter(
-            number=number,
-            call_id=call_id,
-            kind=kind,
-            request_id=request_id,
-            at_s=at_s,
-            body=body,
-        )
-        if _row(letter)[-1] != checksum:
-            raise _corrupt(f"letter {number} is not what was written")
-        letters.append(letter)
-    return letters
-
-
-def _row(letter: Letter) -> tuple[object, ...]:
-    fields = (
-        letter.number,
-        letter.call_id,
-        letter.kind,
-        letter.request_id,
-        letter.at_s,
-        letter.body,
-    )
-    # SQLite's own check sees a broken page, not a changed byte in a message.
-    return (*fields, crc32(repr(fields).encode()))
-
-
-def _corrupt(reason: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(reason)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
-
-
-def _is_corruption(error: sqlite3.DatabaseError) -> bool:
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -90,6 +90,7 @@ class Lane:
                     signal=posted.letter.kind,
                     reason=str(error),
                 )
+                self._courier.dropped(posted.letter, str(error))
                 return
             except DeliveryFailed as error:
                 if not failures:

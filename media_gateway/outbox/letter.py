@@ -35,7 +35,13 @@ class Courier(Protocol):
     """Knows how a message is encoded and where it goes; the outbox knows neither."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
-        """Encode a message, never to an empty body. Raises anything when it cannot: then nothing is written to disk."""
+        """Encode a message, never to an empty body. Raises anything when it cannot: then nothing is written to disk.
+
+        Undeliverable says that it never will be; anything else is tried again.
+        """
 
     async def deliver(self, letter: Letter) -> None:
         """Hand a sealed letter over; returns once it was acknowledged. Raises Undeliverable or DeliveryFailed."""
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        """Told of each undeliverable letter, once and before the call's next one is tried. Must not raise."""

@@ -65,8 +65,8 @@ class Outbox:
         oldest = next(iter(self._waiting.values()), None)
         return max(0.0, time.time() - oldest.letter.at_s) if oldest else 0.0
 
-    def put(self, call_id: str, kind: str, message: object) -> None:
-        """Take a message. Never raises and never waits; a full outbox refuses it aloud."""
+    def put(self, call_id: str, kind: str, message: object) -> bool:
+        """Take a message. Never raises and never waits; a full outbox refuses it aloud and returns False."""
         lane = self._lanes.get(call_id)
         if self._is_closed or self.depth >= MOST_OF_ALL or (lane and len(lane) >= MOST_OF_A_CALL):
             log.critical(
@@ -76,7 +76,7 @@ class Outbox:
                 depth=self.depth,
                 of_this_call=len(lane) if lane else 0,
             )
-            return
+            return False
         letter = Letter(
             number=self._next_number,
             call_id=call_id,
@@ -88,6 +88,7 @@ class Outbox:
         posted = Posted(letter=letter, message=message)
         self._add(posted)
         self._sealer.put(posted)
+        return True
 
     async def written(self) -> bool:
         """Wait until everything put so far is on disk; False when some of it could not be brought there."""

@@ -10,7 +10,7 @@ import structlog
 
 from media_gateway.outbox.journal import Journal
 from media_gateway.outbox.lane import Posted
-from media_gateway.outbox.letter import Courier
+from media_gateway.outbox.letter import Courier, Undeliverable
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +66,8 @@ class Sealer:
     async def _try(self, posted: Posted) -> None:
         try:
             await self.seal(posted)
+        except Undeliverable:
+            pass  # dropped in its turn, by the lane: it asks again
         except Exception as error:  # noqa: BLE001 - a codec may raise anything; the letter stays in memory
             log.critical(
                 "outbox_not_encoded",

@@ -13,6 +13,8 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from media_gateway.errors import AttachRefused, CallGone
+from media_gateway.outbox import outbox
+from media_gateway.signals import LONGEST_BODY_BYTES
 from media_gateway.workflow_link import TemporalLink
 from tests.durable.house import CALL_SID, House, start, until
 from workflows.call import CallWorkflow
@@ -120,10 +122,56 @@ async def test_a_call_whose_workflow_was_ended_under_it_is_told_of_once_a_turn_w
         assert refused == []
         await handle.terminate()
     link.carrier_status("c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.COMPLETED))
-    link.turn_completed("c1", replace(OPENING, seq=2))
-    assert await link.flush("c1", within_s=10)
+    words = "please take me off your list"
+    with capture_logs() as logs:
+        link.turn_completed("c1", replace(OPENING, seq=2, caller_words=words))
+        assert await link.flush("c1", within_s=10)
     assert refused == ["c1"]
+    (line,) = [line for line in logs if line["log_level"] == "error"]
+    assert (line["event"], line["call_id"], line["reason"]) == ("turn_not_told", "c1", "NOT_FOUND")
+    assert "opt-out" in line["remedy"]
+    assert "callspine call show c1" in line["remedy"]
+    assert words not in str(logs)
     await link.close()
+
+
+async def test_a_turn_too_long_for_a_signal_breaks_the_stream_off_and_the_next_one_goes_on(
+    client: Client, outbox_file: Path, house: House
+) -> None:
+    refused: list[str] = []
+    link = await TemporalLink.open(client, outbox_file, refused.append)
+    async with house.open(client):
+        handle = await start(client, call_id="c1")
+        await until(handle, contract.PLACE_CALL)
+        await link.attach("c1", REQUEST)
+        link.turn_completed("c1", OPENING)
+        said = TurnCompleted(epoch=1, seq=2, kind=TurnKind.REPLY, caller_words="x")
+        link.turn_completed("c1", replace(said, caller_words="x" * LONGEST_BODY_BYTES))
+        assert await link.flush("c1", within_s=10)
+        assert refused == ["c1"]
+
+        attached = await link.attach("c1", replace(REQUEST, stream_sid="MZ2", nonce="n2"))
+        assert attached.next_seq == 2
+        link.turn_completed("c1", replace(said, epoch=attached.epoch))
+        assert await link.flush("c1", within_s=10)
+        assert [t.seq for t in (await handle.query(CallWorkflow.snapshot)).turns] == [1, 2]
+        await handle.terminate()
+    await link.close()
+
+
+async def test_a_turn_that_the_outbox_does_not_take_breaks_the_stream_off(
+    client: Client, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+    link = await TemporalLink.open(client, outbox_file, refused.append)
+    monkeypatch.setattr(outbox, "MOST_OF_ALL", 0)
+    link.turn_completed("full", OPENING)
+    link.carrier_status("c1", CarrierUpdate(call_sid=CALL_SID, status=CarrierStatus.COMPLETED))
+    assert refused == ["full"], "of a call whose turn is missing, and no other"
+    monkeypatch.undo()
+    await link.close()
+    link.turn_completed("closed", OPENING)
+    assert refused == ["full", "closed"]
 
 
 async def test_the_same_incoming_call_twice(

@@ -26,14 +26,20 @@ class Post:
     unknown: set[str] = field(default_factory=set)
     cannot_seal: set[str] = field(default_factory=set)
     """Messages."""
+    never_sealed: set[str] = field(default_factory=set)
+    """Messages."""
     delivered: list[tuple[str, str]] = field(default_factory=list)
     """Call id and message."""
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    """Call id and reason."""
     tries: Counter[str] = field(default_factory=Counter)
     """By call id."""
     request_ids: dict[str, set[str]] = field(default_factory=dict)
     """By message."""
 
     async def seal(self, call_id: str, message: object) -> bytes:
+        if message in self.never_sealed:
+            raise Undeliverable("forgotten")
         if message in self.cannot_seal:
             raise ValueError("no key")
         return str(message).encode()
@@ -46,6 +52,9 @@ class Post:
         if letter.call_id in self.unknown:
             raise Undeliverable("NOT_FOUND")
         self.delivered.append((letter.call_id, letter.body.decode()))
+
+    def dropped(self, letter: Letter, reason: str) -> None:
+        self.lost.append((letter.call_id, reason))
 
     def of(self, call_id: str) -> list[str]:
         """A call's messages as they were delivered."""

@@ -16,10 +16,10 @@ import pytest
 from structlog.typing import EventDict
 
 from media_gateway.errors import OutboxInUse, OutboxRefused
-from media_gateway.outbox.claim import APPLICATION_ID
 from media_gateway.outbox.file import OutboxFile
 from media_gateway.outbox.letter import Letter
 from media_gateway.outbox.outbox import Outbox
+from media_gateway.outbox.table import APPLICATION_ID, full_row
 from tests.outbox.post import CALLS, Post, until
 
 
@@ -89,7 +89,7 @@ async def assert_a_new_one_works(path: Path) -> None:
     assert post.of("a") == ["new"]
 
 
-@pytest.mark.parametrize("content", [b"this is no database at all", b"SQLite", bytes(8192)])
+@pytest.mark.parametrize("content", [b"", b"this is no database at all", b"SQLite", bytes(8192)])
 async def test_what_is_no_database_is_set_aside_as_it_is(
     path: Path, content: bytes, logs: list[EventDict]
 ) -> None:
@@ -141,6 +141,140 @@ async def test_damage_where_no_letter_lies_is_noticed_before_one_is_written_ther
     await outbox.close(within_s=1)
     damaged = bytearray(path.read_bytes())
     damaged[36:40] = (3).to_bytes(4, "big")  # the header's count of free pages
+    path.write_bytes(damaged)
+    await assert_a_new_one_works(path)
+    assert set_aside(path).read_bytes() == damaged
+
+
+def a_letter(number: int) -> Letter:
+    body = b"spoken words " * 40 + str(number).encode()
+    return Letter(number=number, call_id="a", kind="k", request_id="r", at_s=1.0, body=body)
+
+
+def test_letters_that_are_missing_from_a_file_in_good_order_are_noticed(
+    path: Path, logs: list[EventDict]
+) -> None:
+    file = OutboxFile.open(path)
+    file.write([a_letter(number) for number in range(1, 10)], [])
+    file.write([a_letter(9)], [1, 2])
+    file.close()
+    file = OutboxFile.open(path)
+    assert [letter.number for letter in file.letters] == list(range(3, 10))
+    file.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        (trigger,) = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'letter_went'"
+        ).fetchone()
+        connection.execute("DROP TRIGGER letter_went")
+        connection.execute("DELETE FROM letter WHERE number = 5")
+        connection.execute(trigger)
+    file = OutboxFile.open(path)
+    assert file.letters == []
+    file.close()
+    assert [line["reason"] for line in logs] == ["letters are missing"]
+
+
+KEPT = list(range(10, 61))
+
+
+@pytest.fixture(scope="module")
+def half_written(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """File and journal as a process leaves them that dies in the middle of a large transaction; committed were KEPT."""
+    path = tmp_path_factory.mktemp("half") / "gateway-1.db"
+    file = OutboxFile.open(path)
+    file.write([a_letter(number) for number in range(1, 61)], range(1, 10))
+    file.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA cache_size = 3")  # pages go to the file before the commit
+        connection.execute("DELETE FROM letter WHERE number BETWEEN 10 AND 40")
+        rows = [full_row(a_letter(number)) for number in range(61, 75)]
+        connection.executemany("INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        return path.read_bytes(), Path(f"{path}-journal").read_bytes()
+
+
+def open_half_written(path: Path, database: bytes, journal: bytes | None) -> list[int]:
+    """The letters' numbers."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(database)
+    if journal is not None:
+        Path(f"{path}-journal").write_bytes(journal)
+    file = OutboxFile.open(path)
+    file.close()
+    return [letter.number for letter in file.letters]
+
+
+def test_what_a_dead_process_left_half_written_is_taken_back(
+    path: Path, half_written: tuple[bytes, bytes], logs: list[EventDict]
+) -> None:
+    assert open_half_written(path, *half_written) == KEPT
+    assert logs == []
+    assert {file.name for file in path.parent.iterdir()} == {path.name, f"{path.name}.lock"}
+
+
+def test_a_process_that_died_before_its_journal_was_complete_costs_nothing(
+    path: Path, logs: list[EventDict]
+) -> None:
+    file = OutboxFile.open(path)
+    file.write([a_letter(number) for number in KEPT], [])
+    file.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM letter")
+        database, journal = path.read_bytes(), Path(f"{path}-journal").read_bytes()
+    assert journal[:12] == bytes(12)
+    assert open_half_written(path, database, journal) == KEPT
+    assert logs == []
+
+
+def test_a_damaged_journal_costs_no_letter_or_is_told_and_set_aside_as_it_was(
+    path: Path, half_written: tuple[bytes, bytes], logs: list[EventDict]
+) -> None:
+    database, journal = half_written
+    damaged = [journal[:length] for length in range(0, len(journal), 1501)]
+    for at in [*range(28), *range(28, len(journal), 487)]:
+        damaged.append(journal[:at] + bytes([journal[at] ^ 0xFF]) + journal[at + 1 :])
+    told = 0
+    for each in damaged:
+        logs.clear()
+        numbers = open_half_written(path, database, each)
+        if not logs:
+            assert numbers == KEPT
+            continue
+        told += 1
+        (line,) = logs
+        assert (line["event"], numbers) == ("outbox_corrupted", [])
+        aside = Path(line["set_aside_as"])
+        assert aside.read_bytes() == database
+        assert Path(f"{aside}-journal").read_bytes() == each
+    assert told > len(damaged) / 3
+
+
+@pytest.mark.parametrize("journal", [None, b""])
+def test_a_half_written_file_without_its_journal_is_noticed(
+    path: Path,
+    half_written: tuple[bytes, bytes],
+    journal: bytes | None,
+    logs: list[EventDict],
+) -> None:
+    assert open_half_written(path, half_written[0], journal) == []
+    assert [line["event"] for line in logs] == ["outbox_corrupted"]
+
+
+def test_an_outbox_whose_file_is_gone_but_not_its_journal_is_noticed(
+    path: Path, half_written: tuple[bytes, bytes], logs: list[EventDict]
+) -> None:
+    path.parent.mkdir()
+    Path(f"{path}-journal").write_bytes(half_written[1])
+    OutboxFile.open(path).close()
+    (line,) = logs
+    assert Path(f"{line['set_aside_as']}-journal").read_bytes() == half_written[1]
+
+
+async def test_a_header_under_which_no_letter_could_be_written_is_noticed_at_the_start(
+    path: Path,
+) -> None:
+    await leave_letters(path, 3)
+    damaged = bytearray(path.read_bytes())
+    damaged[18] = 3
     path.write_bytes(damaged)
     await assert_a_new_one_works(path)
     assert set_aside(path).read_bytes() == damaged
@@ -199,7 +333,7 @@ def test_the_main_file_names_its_owner_from_the_first_write_on(path: Path) -> No
 def test_only_its_own_user_may_read_it(path: Path) -> None:
     file = OutboxFile.open(path)
     file.write([Letter(number=1, call_id="a", kind="k", request_id="r", at_s=1.0, body=b"x")], [])
-    parts = [path, Path(f"{path}-wal")]
+    parts = [path, Path(f"{path}-journal")]
     assert [stat.S_IMODE(part.stat().st_mode) for part in parts] == [0o600, 0o600]
     file.close()
 
@@ -217,10 +351,10 @@ def test_delivered_words_do_not_stay_in_the_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def full_disk(path: Path) -> Iterator[None]:
-    """No file of this process may grow beyond the outbox's log as it is: what a write meets then is what a full disk says."""
+def full_disk() -> Iterator[None]:
+    """No file of this process may be written behind its first bytes: what a write meets then is what a full disk says."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{path}-wal").stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
     try:
         yield
     finally:
@@ -234,7 +368,7 @@ async def test_a_disk_that_refuses_is_told_of_and_costs_no_message(
     outbox = await Outbox.open(path, post)
     outbox.put("a", "turn_completed", "before")
     assert await outbox.written()
-    with full_disk(path):
+    with full_disk():
         outbox.put("a", "turn_completed", "during")
         assert not await outbox.written()
         trouble = [line for line in logs if line["event"] == "outbox_disk_trouble"]

@@ -129,6 +129,20 @@ async def test_what_cannot_be_encoded_is_never_written_and_goes_out_once_it_can(
     await outbox.close(within_s=1)
 
 
+async def test_what_can_never_be_encoded_is_dropped_in_its_turn_and_holds_up_nothing(
+    path: Path, logs: list[EventDict]
+) -> None:
+    post = Post(never_sealed={"message 1"})
+    outbox = await Outbox.open(path, post)
+    put_all(outbox, "a", TEN[:3])
+    assert await outbox.flush("a", within_s=10)
+    assert post.of("a") == ["message 0", "message 2"]
+    assert post.lost == [("a", "forgotten")]
+    assert "outbox_not_encoded" not in events(logs)
+    assert await outbox.close(within_s=1) == 0
+    assert "outbox_lost" not in events(logs)
+
+
 async def test_a_letter_that_was_never_encoded_is_counted_as_lost_at_the_end(
     path: Path, logs: list[EventDict]
 ) -> None:
@@ -157,6 +171,28 @@ async def test_a_full_outbox_refuses_the_newest_aloud(
     assert await outbox.flush("a", within_s=10)
     assert await outbox.flush("b", within_s=10)
     assert (post.of("a"), post.of("b")) == (TEN[:3], TEN[:2])
+    await outbox.close(within_s=1)
+
+
+async def test_whoever_puts_is_told_whether_the_message_was_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "MOST_OF_A_CALL", 1)
+    outbox = await Outbox.open(path, Post(away={"a"}))
+    assert outbox.put("a", "turn_completed", "first")
+    assert not outbox.put("a", "turn_completed", "one too many")
+    assert outbox.put("b", "turn_completed", "another call's")
+    await outbox.close(within_s=0)
+    assert not outbox.put("b", "turn_completed", "after the end")
+
+
+async def test_the_courier_is_told_once_of_each_letter_that_is_dropped(path: Path) -> None:
+    post = Post(unknown={"a"})
+    outbox = await Outbox.open(path, post)
+    put_all(outbox, "a", TEN[:2])
+    put_all(outbox, "b", TEN[:2])
+    assert await outbox.flush("a", within_s=10)
+    assert post.lost == [("a", "NOT_FOUND")] * 2
     await outbox.close(within_s=1)
 
 

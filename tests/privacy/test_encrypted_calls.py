@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from structlog.testing import capture_logs
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import Replayer
 
 from callspine.connect import data_converter
 from callspine.privacy.keys import new_key
-from tests.durable.house import House, start
+from media_gateway.errors import AttachRefused, WorkflowAway
+from media_gateway.workflow_link import TemporalLink
+from tests.durable.house import CALL_SID, House, start, until
 from tests.privacy.histories import ENCRYPTED, PLAIN, client_with, readable, said, settings
 from tests.replay.record import CALLS
 from workflows.call import CallWorkflow
-from workflows.contracts.payloads import CallResult
+from workflows.contracts.activities import PLACE_CALL
+from workflows.contracts.payloads import AttachRequest, CallResult, StreamEnded
 from workflows.search_attributes import CALL_OUTCOME, SCRIPT_ID
 
 Handle = WorkflowHandle[CallWorkflow, CallResult]
@@ -91,6 +97,30 @@ async def test_an_encrypted_call_replays_with_its_key_only(client: Client, house
         await replay(history, {"codec_keys": new_key("k2")})
     with pytest.raises(RuntimeError, match="holds another key under this id"):
         await replay(history, {"codec_keys": new_key("k1")})
+
+
+@pytest.mark.parametrize("gateways", [PLAIN, ENCRYPTED])
+async def test_a_gateway_that_lacks_the_workers_key_takes_no_call_and_says_what_to_do(
+    client: Client, house: House, tmp_path: Path, gateways: dict[str, str]
+) -> None:
+    workers = {"codec_keys": f"{new_key('k2')},{ENCRYPTED['codec_keys']}"}
+    seeing = client_with(client, data_converter(settings(**workers)))
+    lacking = client_with(client, data_converter(settings(**gateways)))
+    link = await TemporalLink.open(lacking, tmp_path / "outbox.db")
+    request = AttachRequest(gateway_id="g1", call_sid=CALL_SID, stream_sid="MZ1", nonce="n1")
+    async with house.open(seeing):
+        handle = await start(seeing, call_id="c1")
+        await until(handle, PLACE_CALL)
+        with capture_logs() as logs:
+            with pytest.raises(AttachRefused, match="cannot be read"):
+                await link.attach("c1", request)
+            with pytest.raises(WorkflowAway, match="cannot be read"):
+                await link.stream_ended("c1", StreamEnded(call_sid=CALL_SID, nonce="n1"))
+        await handle.terminate()
+    lines = [line for line in logs if line["event"] == "answer_not_read"]
+    assert [line["update"] for line in lines] == ["attach", "stream_ended"]
+    assert all("CALLSPINE_CODEC_KEYS" in line["remedy"] for line in lines)
+    await link.close()
 
 
 async def test_a_cluster_that_switches_encryption_on_still_reads_what_came_before(

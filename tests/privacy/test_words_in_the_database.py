@@ -23,12 +23,13 @@ from callspine.privacy.word_store import Words, WordStore
 from callspine.privacy.word_threads import CallForgotten, WordStoreAway
 from callspine.privacy.words_codec import WordsCodec, WordsForgotten
 from callspine.settings import Settings, SettingsError
+from media_gateway.workflow_link import TemporalLink
 from tests.durable.house import House, attach, opening, start, until
 from tests.privacy.histories import ENCRYPTED, client_with, readable, said, settings
 from tests.replay.record import CALLS
 from workflows.call import CallWorkflow
 from workflows.contracts import activities as contract
-from workflows.contracts.payloads import CallResult
+from workflows.contracts.payloads import CallResult, TurnCompleted, TurnKind
 
 CALL = "call/recorded"
 WORDS = Payload(metadata={"encoding": b"json/plain"}, data=b'"it is metal"')
@@ -182,6 +183,17 @@ async def test_no_word_is_kept_after_a_call_was_forgotten(stored: Settings) -> N
         await codec.encode([WORDS])
     assert refused.value.status is RPCStatusCode.NOT_FOUND  # a sender gives up
     assert rows(stored) == []
+
+
+async def test_a_gateway_gives_a_forgotten_calls_turn_up(stored: Settings, tmp_path: Path) -> None:
+    nobody = await Client.connect("127.0.0.1:9", lazy=True, data_converter=data_converter(stored))
+    refused: list[str] = []
+    link = await TemporalLink.open(nobody, tmp_path / "outbox.db", refused.append)
+    WordStore(stored.database_url).forget("call/c1")
+    link.turn_completed("c1", TurnCompleted(epoch=1, seq=2, kind=TurnKind.REPLY))
+    assert await link.flush("c1", within_s=10)
+    assert (refused, link.depth) == (["c1"], 0)
+    await link.close()
 
 
 async def test_what_is_no_calls_stays_in_the_history(stored: Settings) -> None:
