@@ -60,6 +60,9 @@ class DiallingActivities:
             "from_": wanted.from_ or self._plan.caller_id,
             "url": self._webhook("voice", wanted.call_id),
             "method": "POST",
+            # Asked when a webhook of the call cannot be had: one failure must not cost the call.
+            "fallback_url": self._webhook("stream-end", wanted.call_id),
+            "fallback_method": "POST",
             "status_callback": self._webhook("status", wanted.call_id),
             "status_callback_method": "POST",
             "status_callback_event": ["initiated", "ringing", "answered", "completed"],

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -35,6 +40,8 @@ log = structlog.get_logger(__name__)
 UPDATE_TIMEOUT_S = 4.0
 """The caller hears nothing meanwhile. Well below the carrier's 15 s for a webhook: an apology can still be sent."""
 START_TIMEOUT_S = 8.0
+NOT_IN_TIME = (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError)
+"""The SDK gives its own error when a deadline of ours cuts an update off."""
 LEFT_OVER_WITHIN_S = 2.0
 """What an attach may wait for older messages of its call: the caller hears nothing meanwhile."""
 
@@ -89,7 +96,7 @@ class TemporalLink:
             async with asyncio.timeout(UPDATE_TIMEOUT_S):
                 # No update id: a token that is shown twice must be refused, not answered twice.
                 return await self._handle(call_id).execute_update(CallWorkflow.attach, request)
-        except (WorkflowUpdateFailedError, RPCError, TimeoutError) as error:
+        except (WorkflowUpdateFailedError, RPCError, *NOT_IN_TIME) as error:
             raise AttachRefused(f"attach refused: {type(error).__name__}") from error
         except Exception as error:
             _tell_unreadable(call_id, "attach", error)
@@ -110,7 +117,7 @@ class TemporalLink:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise CallGone("no such workflow runs") from error
             raise WorkflowAway(error.status.name) from error
-        except TimeoutError as error:
+        except NOT_IN_TIME as error:
             raise WorkflowAway("no answer in time") from error
         except Exception as error:
             _tell_unreadable(call_id, "stream_ended", error)

@@ -265,17 +265,18 @@ class CallWorkflow:
         began = workflow.now()
         while not self._carrier.is_over:
             deadline = min(self._deadlines(began))
-            seen = self._last_sign, self._hang_up_due, self._carrier.status
             if workflow.now() >= deadline:
                 await self._end_at_carrier()
                 break
             try:
+                # A deadline that moved on is looked at when the old one comes: a timer that every turn set anew would
+                # cost two events of the history each time.
                 await workflow.wait_condition(
-                    lambda seen=seen: (  # type: ignore[misc]
-                        self._carrier.is_over
-                        or (self._last_sign, self._hang_up_due, self._carrier.status) != seen
+                    lambda deadline=deadline: (  # type: ignore[misc]
+                        self._carrier.is_over or min(self._deadlines(began)) < deadline
                     ),
                     timeout=deadline - workflow.now(),
+                    timeout_summary="watch over the call",
                 )
             except TimeoutError:
                 continue

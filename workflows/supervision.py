@@ -48,6 +48,8 @@ class Supervision:
         self._call_id = call_id
         self._end_call = end_call
         self._waiting: deque[tuple[int, SupervisorOrdered]] = deque()
+        self._delivering: SupervisorOrdered | None = None
+        """On its way to a gateway; None again as soon as a turn tells of it, which may be before the answer comes."""
         self._taken: SupervisorOrdered | None = None
         """By a gateway, and not yet told of as a turn."""
         self._count = 0
@@ -72,8 +74,10 @@ class Supervision:
 
     def told(self, event: SupervisorOrdered) -> None:
         """A gateway's turn says that it carried an order out."""
-        if self._taken == event:
+        if event == self._taken:
             self._taken = None
+        if event == self._delivering:
+            self._delivering = None
 
     def stream_began(self) -> None:
         """Another gateway has the call: what the one before took and never told of is to be done again."""
@@ -120,9 +124,10 @@ class Supervision:
             directive = Directive(
                 call_id=self._call_id, epoch=book.epoch, order=event.order, target=event.target
             )
+            self._delivering = event
             done = await _deliver(owner.gateway_id, directive)
         if done.accepted:
-            self._taken = event
+            self._taken, self._delivering = self._delivering, None
             return SuperviseAnswer(by="gateway")
         if done.is_here:
             return SuperviseAnswer(by="nobody", reason=done.reason)

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, DateTime, String, create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from activities.clients.tables import make_tables
 from workflows.contracts.activities import WriteOutcome
 from workflows.script.model import SlotValue
 
@@ -71,7 +72,7 @@ class CrmStore:
         self._engine = create_engine(database_url, pool_pre_ping=True)
         if self._engine.dialect.name == "sqlite":
             _share_sqlite(self._engine)
-        _Base.metadata.create_all(self._engine)
+        make_tables(_Base.metadata, self._engine)
 
     @property
     def engine(self) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,3 +97,12 @@ def test_a_callee_is_looked_up(store: CrmStore) -> None:
     assert stranger.today > look_up(activities.look_up_callee, near).today
     utc = look_up(activities.look_up_callee, LookUpCallee(phone=PHONE, time_zone="Mars/Olympus"))
     assert len(utc.today) == 10
+
+
+def test_workers_that_start_together_on_an_empty_database_all_start(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/fresh.db"
+    with ThreadPoolExecutor(8) as threads:
+        stores = list(threads.map(CrmStore, [url] * 8))
+    stores[0].add_contact(phone="+12125550142", first_name="Dana", company="")
+    for store in stores:
+        store.close()

@@ -63,7 +63,9 @@ async def call(running: System) -> CallResult:
 async def until_visible(running: System, result: CallResult) -> None:
     """Temporal's visibility follows its histories after a moment: wait until the finished call is in it."""
     client = await connect(running.settings)
-    query = f'WorkflowId = "{call_workflow_id(result.call_id)}" AND CallOutcome = "{result.outcome}"'
+    query = (
+        f'WorkflowId = "{call_workflow_id(result.call_id)}" AND CallOutcome = "{result.outcome}"'
+    )
     async with asyncio.timeout(30):
         while not [one async for one in client.list_workflows(query)]:
             await asyncio.sleep(0.1)
