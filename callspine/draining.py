@@ -25,24 +25,37 @@ class DrainingServer(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
+        """Serve until told to stop; returns like any function, so that whoever called can close what is open."""
         self._loop = asyncio.get_running_loop()
-        await super().serve(sockets)
+        try:
+            await super().serve(sockets)
+        finally:
+            if self._draining is not None:
+                self._draining.cancel()
+                await asyncio.gather(self._draining, return_exceptions=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called by the signal, between two bytecodes of the main thread."""
+        """Called by the signal, between two bytecodes of the main thread.
+
+        Never the base class's: it raises the signal again after serving, and the process would die of it with its
+        files and its polls open.
+        """
         if self._loop is None or self._sessions.is_draining:
-            super().handle_exit(sig, frame)
+            self.should_exit = self.force_exit = True
             return
         self._sessions.is_draining = True  # at once: the next stream goes elsewhere
-        self._loop.call_soon_threadsafe(self._begin, sig, frame)
+        self._loop.call_soon_threadsafe(self._begin)
 
-    def _begin(self, sig: int, frame: FrameType | None) -> None:
-        self._draining = asyncio.create_task(self._drain(sig, frame), name="drain")
+    def _begin(self) -> None:
+        self._draining = asyncio.create_task(self._drain(), name="drain")
 
-    async def _drain(self, sig: int, frame: FrameType | None) -> None:
+    async def _drain(self) -> None:
         began = len(self._sessions)
         log.info("draining", calls=began, within_s=self._within_s)
-        broken_off = await self._sessions.drain(within_s=self._within_s)
-        log.info("drained", calls=began, broken_off=broken_off)
-        super().handle_exit(sig, frame)
+        try:
+            broken_off = await self._sessions.drain(within_s=self._within_s)
+            log.info("drained", calls=began, broken_off=broken_off)
+        except Exception:
+            log.exception("drain_failed", calls=began, remedy="the gateway stops all the same")
+        finally:
+            self.should_exit = True

@@ -46,6 +46,9 @@ LONGEST_FRAME_BYTES = 1 << 20
 
 KEEP_MODEL_CONNECTION_S = 120.0
 
+DELIVER_WITHIN_S, HURRIED_S = 5.0, 0.5
+"""For what Temporal is still owed when the gateway stops, and when it was told so twice: the rest stays on disk."""
+
 
 async def serve(settings: Settings) -> None:
     """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
@@ -54,11 +57,13 @@ async def serve(settings: Settings) -> None:
     client = await connect(settings)
     sessions = Sessions()
     link = await open_link(settings, client, sessions)
+    is_hurried = False
     try:
         async with directive_worker(client, settings.gateway_id, sessions):
-            await serve_with(settings, link, sessions)
+            is_hurried = await serve_with(settings, link, sessions)
     finally:
-        await link.close()
+        await link.close(within_s=HURRIED_S if is_hurried else DELIVER_WITHIN_S)
+        log.info("gateway_stopped", hurried=is_hurried)
 
 
 async def open_link(settings: Settings, client: Client, sessions: Sessions) -> TemporalLink:
@@ -79,8 +84,8 @@ async def open_link(settings: Settings, client: Client, sessions: Sessions) -> T
 
 async def serve_with(
     settings: Settings, link: WorkflowLink, sessions: Sessions | None = None
-) -> None:
-    """Run a gateway on this link to the workflows."""
+) -> bool:
+    """Run a gateway on this link to the workflows until it is told to stop; True when it was told so twice."""
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
@@ -95,7 +100,9 @@ async def serve_with(
             log_level="warning",
             timeout_graceful_shutdown=5,
         )
-        await DrainingServer(config, parts.sessions, within_s=settings.drain_within_s).serve()
+        server = DrainingServer(config, parts.sessions, within_s=settings.drain_within_s)
+        await server.serve()
+        return server.force_exit
 
 
 async def compose(

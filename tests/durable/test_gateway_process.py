@@ -1,0 +1,57 @@
+"""A gateway as a process that is told to stop: it ends by itself, with everything closed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.durable import stubborn_gateway
+from tests.durable.dev_server import GatewayProcess, dev_server, until
+
+STUBBORN = stubborn_gateway.__name__
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Client]:
+    async with dev_server(tmp_path) as client:
+        yield client
+
+
+def events(process: GatewayProcess) -> list[str]:
+    return [json.loads(line)["event"] for line in process.said.splitlines() if line[:1] == "{"]
+
+
+async def test_a_gateway_that_is_told_to_stop_closes_everything_and_ends_well(
+    server: Client, tmp_path: Path
+) -> None:
+    async with GatewayProcess(server, tmp_path, "callspine", "gateway") as gateway:
+        assert gateway.outbox.is_file()
+        status, seconds = await gateway.terminate(within_s=10)
+    assert status == 0, gateway.said
+    assert seconds < 3
+    assert events(gateway)[-3:] == ["draining", "drained", "gateway_stopped"]
+    left = {part.name for part in gateway.outbox.parent.iterdir()}
+    assert left == {"gateway-1.db", "gateway-1.db.lock"}
+
+
+async def test_a_second_signal_during_a_drain_stops_at_once(server: Client, tmp_path: Path) -> None:
+    async with GatewayProcess(server, tmp_path, STUBBORN, "patient") as gateway:
+        gateway.tell_to_stop()
+        await until(lambda: "draining" in events(gateway))
+        status, seconds = await gateway.terminate(within_s=10)
+    assert status == 0, gateway.said
+    assert seconds < 3, "of the 25 that the drain may take"
+    assert "drained" not in events(gateway)
+    assert events(gateway)[-1] == "gateway_stopped"
+
+
+async def test_a_drain_that_fails_still_ends_the_gateway(server: Client, tmp_path: Path) -> None:
+    async with GatewayProcess(server, tmp_path, STUBBORN, "broken") as gateway:
+        status, seconds = await gateway.terminate(within_s=10)
+    assert status == 0, gateway.said
+    assert seconds < 3
+    assert events(gateway)[-2:] == ["drain_failed", "gateway_stopped"]
