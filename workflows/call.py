@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         TurnCompleted,
         TurnKind,
     )
+    from workflows.media_streams import MediaStreams
     from workflows.script.events import CallEnded, Order, SupervisorOrdered
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
@@ -63,7 +64,6 @@ with workflow.unsafe.imports_passed_through():
 HISTORY_TURNS = 8
 """Past turns that a gateway gets when it takes a call over."""
 E164 = re.compile(r"\+[1-9]\d{4,14}")
-APOLOGY = "We are sorry, the line is not good. We will call you another time. Goodbye."
 
 
 @workflow.defn
@@ -80,18 +80,8 @@ class CallWorkflow:
         self._carrier = CarrierView()
         self._carrier.call_sid = call.call_sid
         self._answered_by = ""
-        self._nonces: dict[str, int] = {}
-        """Of the streams that attached, with the epoch that each got."""
-        self._answers: dict[str, AfterStream] = {}
-        """What was answered after each stream, by its nonce."""
-        self._gateway_id = ""
-        self._streams = 0
-        self._attached_epoch = 0
-        self._last_attached = workflow.now()
-        self._resumes = 0
-        self._stream_is_open = False
+        self._streams = MediaStreams(most_resumes=call.most_resumes, now=workflow.now())
         self._is_handed_over = False
-        self._has_given_up = False
         self._supervision = Supervision(call.call_id, self._end_at_carrier)
         self._needs_review = False
         self._shown_stage = ""
@@ -280,10 +270,10 @@ class CallWorkflow:
                 )
             except TimeoutError:
                 continue
-        if self._stream_is_open:
+        if self._streams.is_open:
             try:
                 await workflow.wait_condition(
-                    lambda: not self._stream_is_open, timeout=policies.LAST_TURN_WITHIN
+                    lambda: not self._streams.is_open, timeout=policies.LAST_TURN_WITHIN
                 )
             except TimeoutError:
                 workflow.logger.warning("the gateway's last word did not come")
@@ -293,7 +283,7 @@ class CallWorkflow:
         deadlines = [began + timedelta(seconds=call.longest_call_s)]
         if self._is_handed_over:
             pass  # People talk to each other now; no sign of ours comes any more.
-        elif self._carrier.was_answered or self._streams:
+        elif self._carrier.was_answered or self._streams.count:
             deadlines.append(self._last_sign + timedelta(seconds=call.silence_timeout_s))
         else:
             # The carrier gives up by itself after the ring timeout; this is for one that does not.
@@ -377,7 +367,7 @@ class CallWorkflow:
     @property
     def _line_was_ours_to_lose(self) -> bool:
         """We gave up taking it up again, or a gateway died and no other told of the end: the caller did not hang up."""
-        return self._has_given_up or self._stream_is_open
+        return self._streams.has_given_up or self._streams.is_open
 
     async def _read_call(self) -> PostCall | None:
         book = self._book
@@ -412,7 +402,7 @@ class CallWorkflow:
             duration_s=self._carrier.duration_s,
             failure=self._failure,
             script_hash=self._script.content_hash,
-            resumes=self._resumes,
+            resumes=self._streams.resumes,
             needs_review=self._needs_review,
         )
 
@@ -421,12 +411,12 @@ class CallWorkflow:
     @workflow.update
     async def attach(self, request: AttachRequest) -> Attached:
         """Give the call's audio to this stream; every older stream is fenced off."""
-        self._nonces[request.nonce] = 0
+        self._streams.knock(request.nonce)
         await workflow.wait_condition(lambda: self._book is not None)
         book = self._book
         if book is None or self._carrier.is_over or self._is_done:
             raise ApplicationError("the call is over", type="AttachRefused")
-        if request.nonce in self._answers:
+        if self._streams.is_over(request.nonce):
             # It came too late: the carrier has given that stream up.
             raise ApplicationError("the stream has ended", type="AttachRefused")
         if not self._carrier.adopt(request.call_sid):
@@ -436,11 +426,8 @@ class CallWorkflow:
             raise ApplicationError("the script is over", type="AttachRefused")
         book.new_epoch()
         self._supervision.stream_began()
-        self._nonces[request.nonce] = self._attached_epoch = book.epoch
-        self._streams += 1
-        self._last_attached = workflow.now()
-        self._stream_is_open = True
-        self._gateway_id = request.gateway_id
+        now = workflow.now()
+        self._streams.attach(request.nonce, book.epoch, request.gateway_id, now)
         self._hang_up_due = None
         self._last_sign = workflow.now()
         self._describe()
@@ -460,7 +447,7 @@ class CallWorkflow:
 
     @attach.validator
     def _may_attach(self, request: AttachRequest) -> None:
-        if request.nonce in self._nonces or request.nonce in self._answers:
+        if self._streams.is_known(request.nonce):
             raise ApplicationError("this stream token was used before", type="AttachRefused")
         if self._carrier.is_over or self._is_done:
             raise ApplicationError("the call is over", type="AttachRefused")
@@ -470,21 +457,14 @@ class CallWorkflow:
     @workflow.update
     async def stream_ended(self, ended: StreamEnded) -> AfterStream:
         """The carrier asks what comes after the media stream. The same question twice gets the same answer."""
-        if ended.nonce and (known := self._answers.get(ended.nonce)) is not None:
+        if (known := self._streams.answer_to(ended.nonce)) is not None:
             return known
-        if self._is_of_an_older_stream(ended.nonce):
-            return AfterStream(step=NextStep.RECONNECT)
         self._last_sign = workflow.now()
-        self._stream_is_open = False
+        self._streams.is_open = False
         answer = await self._after_stream(ended)
-        if ended.nonce:
-            self._answers[ended.nonce] = answer
+        self._streams.remember(ended.nonce, answer)
         self._describe()
         return answer
-
-    def _is_of_an_older_stream(self, nonce: str) -> bool:
-        epoch = self._nonces.get(nonce, 0)
-        return 0 < epoch < self._attached_epoch
 
     async def _after_stream(self, ended: StreamEnded) -> AfterStream:
         await workflow.wait_condition(lambda: self._book is not None or self._is_done)
@@ -499,23 +479,10 @@ class CallWorkflow:
         if book.state.outcome is not None or self._carrier.is_over:
             self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
             return AfterStream(step=NextStep.HANG_UP)
-        if ended.nonce and not self._nonces.get(ended.nonce):
-            return self._after_stream_that_nobody_took()
-        self._resumes += 1
-        if self._resumes > self._call.most_resumes:
-            return self._apologise()
-        return AfterStream(step=NextStep.RECONNECT)
-
-    def _after_stream_that_nobody_took(self) -> AfterStream:
-        """A gateway about to stop, or none at all: the next try may find another one."""
-        if workflow.now() - self._last_attached > policies.UNATTACHED_WITHIN:
-            return self._apologise()
-        return AfterStream(step=NextStep.RECONNECT, pause_s=policies.RETRY_PAUSE_S)
-
-    def _apologise(self) -> AfterStream:
-        self._has_given_up = True
-        self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
-        return AfterStream(step=NextStep.APOLOGISE, text=APOLOGY)
+        answer = self._streams.go_on(ended.nonce, workflow.now())
+        if answer.step is NextStep.APOLOGISE:
+            self._hang_up_due = workflow.now() + policies.HANG_UP_WITHIN
+        return answer
 
     async def _opt_out_recorded(self) -> None:
         try:
@@ -541,7 +508,7 @@ class CallWorkflow:
             raise ApplicationError("the script is not loaded yet", type="OrderRefused")
         if self._is_done or self._carrier.is_over:
             raise ApplicationError("the call is over", type="OrderRefused")
-        if not self._streams and request.order is not Order.HANG_UP:
+        if not self._streams.count and request.order is not Order.HANG_UP:
             raise ApplicationError(
                 "nobody has answered yet: only hang_up makes sense", type="OrderRefused"
             )
@@ -573,16 +540,16 @@ class CallWorkflow:
             if self._book is None:
                 continue
             owner = MediaOwner(
-                gateway_id=self._gateway_id,
+                gateway_id=self._streams.gateway_id,
                 call_sid=self._carrier.call_sid,
-                is_open=self._stream_is_open,
-                was_ever=self._streams > 0,
+                is_open=self._streams.is_open,
+                was_ever=self._streams.count > 0,
             )
             if self._book.is_out_of_step:
                 self._review()
                 await self._supervision.correct(self._book, owner)
             elif await self._supervision.carry_out_next(self._book, owner):
-                self._stream_is_open = False
+                self._streams.is_open = False
                 self._is_handed_over = bool(self._book.state.transfer_to)
             self._last_sign = workflow.now()
             self._describe()
@@ -645,7 +612,7 @@ class CallWorkflow:
         if self._book is not None and lost.heard is not None:
             self._book.hear(lost.heard, lost.epoch)
         if self._book is not None and lost.epoch == self._book.epoch:
-            self._stream_is_open = False
+            self._streams.is_open = False
             self._last_sign = workflow.now()
             self._describe()
 
@@ -671,9 +638,9 @@ class CallWorkflow:
             ignored=dict(book.ignored),
             appointment_at=book.appointment_at,
             is_over=self._is_done,
-            resumes=self._resumes,
+            resumes=self._streams.resumes,
             needs_review=self._needs_review,
-            gateway_id=self._gateway_id,
+            gateway_id=self._streams.gateway_id,
         )
 
     def _describe(self) -> None:
@@ -683,8 +650,8 @@ class CallWorkflow:
                 book.state if book else None,
                 book.turns if book else [],
                 carrier_status=self._carrier.status.value if self._carrier.status else "",
-                gateway_id=self._gateway_id,
-                resumes=self._resumes,
+                gateway_id=self._streams.gateway_id,
+                resumes=self._streams.resumes,
                 ignored=book.ignored.total() if book else 0,
             )
         )

@@ -33,10 +33,6 @@ CARRIER_WORD_WITHIN = timedelta(seconds=10)
 """After a dial whose answer was lost: the carrier's first callback comes well within this."""
 LAST_TURN_WITHIN = timedelta(seconds=5)
 """After the carrier's last status: the gateway's last turn may still be on its way."""
-UNATTACHED_WITHIN = timedelta(seconds=60)
-"""Streams that no gateway takes are tried for so long after the last one that was carried."""
-RETRY_PAUSE_S = 2
-"""Between two of them."""
 HANG_UP_WITHIN = timedelta(seconds=20)
 """After the script is over: then the call is ended through the carrier's REST interface."""
 OPT_OUT_WITHIN = timedelta(seconds=3)
