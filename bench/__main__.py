@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+
+import uvloop
 
 from bench import idle_calls, reply_path
 
@@ -18,7 +19,7 @@ def main() -> int:
         sys.stderr.write(f"no benchmark {wrong}; there are {there}\n")
         return 2
     for name in names:
-        asyncio.run(ALL[name]())
+        uvloop.run(ALL[name]())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Starts what is measured in its own process, with instant vendors in this one."""
+"""Starts what is measured in its own process, with instant vendors and callers in this one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
-import uvicorn
 
 from bench.line import BenchLine
 from bench.vendors import InstantVendors
@@ -54,45 +53,31 @@ class Rig:
 @asynccontextmanager
 async def rig(kind: str) -> AsyncIterator[Rig]:
     """`gateway` or `relay`, ready."""
-    vendors = InstantVendors()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            vendors.app(),
-            log_level="warning",
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
+    vendors, port = InstantVendors(), _free_port()
+    async with vendors.serving():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.under_test", kind, env=_environment(vendors, port)
         )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    port = _free_port()
-    address = f"127.0.0.1:{listener.getsockname()[1]}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.under_test", kind, env=_environment(address, port)
-    )
-    try:
-        await _ready(port, process)
-        yield Rig(port=port, pid=process.pid, vendors=vendors)
-    finally:
-        process.terminate()
-        await process.wait()
-        server.should_exit = True
-        await serving
+        try:
+            await _ready(port, process)
+            yield Rig(port=port, pid=process.pid, vendors=vendors)
+        finally:
+            process.terminate()
+            await process.wait()
 
 
-def _environment(vendors: str, port: int) -> dict[str, str]:
+def _environment(vendors: InstantVendors, port: int) -> dict[str, str]:
     settings = {
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "STREAM_TOKEN_SECRET": TOKEN_SECRET,
-        "DEEPGRAM_BASE_URL": f"ws://{vendors}",
+        "DEEPGRAM_BASE_URL": f"ws://{vendors.speech_address}",
         "DEEPGRAM_API_KEY": "bench",
-        "CARTESIA_BASE_URL": f"ws://{vendors}",
+        "CARTESIA_BASE_URL": f"ws://{vendors.speech_address}",
         "CARTESIA_API_KEY": "bench",
         "CARTESIA_VOICE_ID": "bench",
-        "LLM_BASE_URL": f"http://{vendors}/v1",
+        "LLM_BASE_URL": f"http://{vendors.model_address}/v1",
         "LLM_API_KEY": "bench",
         "SILENCE_MS": "600000",
     }
