@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+
+import uvloop
 
 from bench import idle_calls, outbox, reply_path
 from bench.durability import acknowledged, history, knee, spoken_path
@@ -27,7 +28,7 @@ def main() -> int:
         sys.stderr.write(f"no benchmark {wrong}; there are {there}\n")
         return 2
     for name in names:
-        asyncio.run(ALL[name]())
+        uvloop.run(ALL[name]())
     return 0
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,12 +14,28 @@ from typing import Any
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from media_gateway.stream_token import StreamTokens
 from rehearsal.carrier.playout import PlayoutBuffer
 
 FRAME = 160
 SILENCE = b"\xff" * FRAME
+
+
+class StampedClient(ClientConnection):
+    """Stamps every message when its bytes come."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.stamps: deque[float] = deque()
+
+    def process_event(self, event: Event) -> None:
+        """See ClientConnection."""
+        if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+            self.stamps.append(time.monotonic())
+        super().process_event(event)
 
 
 class BenchLine:
@@ -35,18 +52,23 @@ class BenchLine:
         self._has_played = False
         self._ticked = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
-        self._socket: ClientConnection | None = None
-        self.on_audio: Callable[[bytes], None] = lambda _: None
+        self._socket: StampedClient | None = None
+        self.on_audio: Callable[[bytes, float], None] = lambda _, __: None
+        """Takes a payload and the time, of the monotonic clock, at which its bytes came."""
 
     async def open(self) -> None:
         """Connect, signed, and start the clock."""
         signature = RequestValidator(self._auth_token).compute_signature(self._url, {})
-        self._socket = await connect(
+        socket = await connect(
             self._url,
             additional_headers={"X-Twilio-Signature": signature},
+            create_connection=StampedClient,
             compression=None,
             proxy=None,
         )
+        if not isinstance(socket, StampedClient):
+            raise TypeError("connect() makes what create_connection says")
+        self._socket = socket
         await self._send(event="connected", protocol="Call", version="1.0.0")
         token = self._tokens.issue(self._call_id, now_s=time.time())
         start = {
@@ -91,11 +113,11 @@ class BenchLine:
         if self._socket is None:
             raise RuntimeError("not open")
         async for text in self._socket:
-            message = json.loads(text)
+            at, message = self._socket.stamps.popleft(), json.loads(text)
             match message["event"]:
                 case "media":
                     audio = base64.b64decode(message["media"]["payload"])
-                    self.on_audio(audio)
+                    self.on_audio(audio, at)
                     self._buffer.add(audio)
                 case "mark":
                     await self._echo(self._buffer.mark(message["mark"]["name"]))

@@ -1,4 +1,4 @@
-"""Starts what is measured in its own process, with instant vendors in this one."""
+"""Starts what is measured in its own process, with instant vendors and callers in this one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 from bench import processes
 from bench.line import BenchLine
-from bench.servers import free_port, serving
+from bench.servers import free_port
 from bench.vendors import InstantVendors
 
 AUTH_TOKEN, TOKEN_SECRET = "bench auth token", "bench token secret"
@@ -57,13 +57,12 @@ class Rig:
 @asynccontextmanager
 async def rig(kind: str, *, log: Path | None = None, **settings: str) -> AsyncIterator[Rig]:
     """`gateway`, `linked` or `relay`, ready; with settings of its own beside the rig's, and a file for what it says."""
-    vendors = InstantVendors()
-    async with serving(vendors.app()) as address:
-        port = free_port()
+    vendors, port = InstantVendors(), free_port()
+    async with vendors.serving():
         with (log or Path(os.devnull)).open("ab") as said:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bench.under_test", kind),
-                env=_environment(address, port) | settings,
+                env=_environment(vendors, port) | settings,
                 stdout=said if log else None,
                 stderr=said if log else None,
             )
@@ -75,18 +74,18 @@ async def rig(kind: str, *, log: Path | None = None, **settings: str) -> AsyncIt
             await process.wait()
 
 
-def _environment(vendors: str, port: int) -> dict[str, str]:
+def _environment(vendors: InstantVendors, port: int) -> dict[str, str]:
     settings = {
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "STREAM_TOKEN_SECRET": TOKEN_SECRET,
-        "DEEPGRAM_BASE_URL": f"ws://{vendors}",
+        "DEEPGRAM_BASE_URL": f"ws://{vendors.speech_address}",
         "DEEPGRAM_API_KEY": "bench",
-        "CARTESIA_BASE_URL": f"ws://{vendors}",
+        "CARTESIA_BASE_URL": f"ws://{vendors.speech_address}",
         "CARTESIA_API_KEY": "bench",
         "CARTESIA_VOICE_ID": "bench",
-        "LLM_BASE_URL": f"http://{vendors}/v1",
+        "LLM_BASE_URL": f"http://{vendors.model_address}/v1",
         "LLM_API_KEY": "bench",
         "SILENCE_MS": "600000",
     }

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from datetime import date
+from secrets import token_hex
+from typing import Any
 
 import httpx
 from baml_py import ClientRegistry
@@ -20,7 +23,15 @@ from baml_client.stream_types import NextTurn
 from baml_client.type_builder import TypeBuilder
 from media_gateway.completion import read_to_end, tokens_of
 from media_gateway.errors import NoUsableReply
-from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
+from media_gateway.ports import (
+    MoveChosen,
+    Passage,
+    PreparedReply,
+    ReplyPart,
+    ReplyRequest,
+    ReplyTrace,
+    WordsWritten,
+)
 from media_gateway.sentences import SentenceCutter
 from workflows.script.lines import spoken_value
 from workflows.script.machine import next_question
@@ -29,6 +40,8 @@ from workflows.script.moves import allowed_moves, askable_slots
 _CLIENT = "Chosen"
 _JSON = json.JSONDecoder(strict=False)
 """Not strict: a model may write a bare line break into a text."""
+_WORDS, _PASSAGES = f"words-{token_hex(8)}", f"passages-{token_hex(8)}"
+"""Stand in a prepared prompt where the caller's words and the passages go. By chance, so that nobody can say them."""
 LONGEST_REPLY_CHARACTERS = 4000
 WARM_WITHIN_S = 2.0
 _NO_TURN = types.TurnContext(
@@ -84,21 +97,27 @@ class BamlDialogue:
         with suppress(httpx.HTTPError):  # any answer will do, and the turn itself tells of none
             await self._http.head(self._base_url, timeout=WARM_WITHIN_S)
 
+    async def prepare(self, request: ReplyRequest) -> PreparedReply:
+        """See `Dialogue`. BAML takes milliseconds for a prompt on a busy machine; putting words into one takes none."""
+        return await self._prepare(request)
+
     async def reply(
-        self, request: ReplyRequest, trace: ReplyTrace | None = None
+        self,
+        request: ReplyRequest,
+        trace: ReplyTrace | None = None,
+        prepared: PreparedReply | None = None,
     ) -> AsyncGenerator[ReplyPart, None]:
         """Stream a reply; see `Dialogue`."""
-        trace = trace or ReplyTrace()
-        names = [move.name for move in allowed_moves(request.script, request.state)]
-        builder = TypeBuilder()
-        for name in names:
-            builder.NextMove.add_value(name)
-        reader = _ReplyReader(frozenset(names), builder)
+        if not isinstance(prepared, _Prepared) or not prepared.fits(request):
+            prepared = await self._prepare(request)
+        reader = _ReplyReader(prepared.moves, prepared.builder)
         text = ""
         tokens = tokens_of(
             self._http,
-            await self._http_request(request, builder),
-            trace,
+            self._http.build_request(
+                "POST", prepared.url, headers=prepared.headers, content=prepared.body_for(request)
+            ),
+            trace or ReplyTrace(),
             first_token_timeout_s=self._first_token_timeout_s,
             idle_timeout_s=self._idle_timeout_s,
         )
@@ -118,14 +137,51 @@ class BamlDialogue:
         for part in reader.finish(text):
             yield part
 
-    async def _http_request(self, request: ReplyRequest, builder: TypeBuilder) -> httpx.Request:
+    async def _prepare(self, request: ReplyRequest) -> _Prepared:
+        moves = [move.name for move in allowed_moves(request.script, request.state)]
+        builder = TypeBuilder()
+        for name in moves:
+            builder.NextMove.add_value(name)
+        context = turn_context(request)
+        context.caller_words, context.passages = _WORDS, [_PASSAGES]
         built = await b.stream_request.TakeTurn(
-            turn_context(request), {"tb": builder, "client_registry": self._registry}
+            context, {"tb": builder, "client_registry": self._registry}
         )
-        headers = {k: v for k, v in built.headers.items() if k != "baml-original-url"}
-        return self._http.build_request(
-            built.method, built.url, headers=headers, content=built.body.text()
+        return _Prepared(
+            request=request,
+            moves=frozenset(moves),
+            builder=builder,
+            url=built.url,
+            headers={k: v for k, v in built.headers.items() if k != "baml-original-url"},
+            body=built.body.json(),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared(PreparedReply):
+    """The model's request with two holes: the caller's words and the passages."""
+
+    moves: frozenset[str]
+    builder: TypeBuilder
+    url: str
+    headers: dict[str, str]
+    body: Any
+
+    def body_for(self, request: ReplyRequest) -> str:
+        """The request's JSON with both holes filled."""
+        passages = "".join(f"<<< {_passage(passage)} >>>\n" for passage in request.passages)
+        words = _as_data(request.caller_words)
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, str):
+                return value.replace(f"<<< {_PASSAGES} >>>\n", passages).replace(_WORDS, words)
+            if isinstance(value, list):
+                return [filled(item) for item in value]
+            if isinstance(value, dict):
+                return {key: filled(item) for key, item in value.items()}
+            return value
+
+        return json.dumps(filled(self.body))
 
 
 class _ReplyReader:
@@ -205,13 +261,17 @@ def turn_context(request: ReplyRequest) -> types.TurnContext:
             for name in askable_slots(script, state)
         ],
         facts=[f"{name}: {value}" for name, value in {**script.facts, **request.facts}.items()],
-        passages=[f"{passage.source}: {_as_data(passage.text)}" for passage in request.passages],
+        passages=[_passage(passage) for passage in request.passages],
         history=[
             types.PastTurn(caller=_as_data(past.caller_words), agent=past.agent_words)
             for past in request.history
         ],
         caller_words=_as_data(request.caller_words),
     )
+
+
+def _passage(passage: Passage) -> str:
+    return f"{passage.source}: {_as_data(passage.text)}"
 
 
 def _as_data(text: str) -> str:

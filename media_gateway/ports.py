@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from workflows.contracts.payloads import (
@@ -79,16 +79,37 @@ class ReplyTrace:
     first_token_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedReply:
+    """What a dialogue made of a request before the caller's words were known. Opaque, and of use to its maker only."""
+
+    request: ReplyRequest
+
+    def fits(self, request: ReplyRequest) -> bool:
+        """Whether the two differ in nothing but the caller's words and the passages."""
+        return replace(request, caller_words="", passages=()) == replace(
+            self.request, caller_words="", passages=()
+        )
+
+
 class Dialogue(Protocol):
     """The model."""
 
     async def warm(self) -> None:
         """Before a call's first turn: open a connection, so that the turn does not wait for it. Never raises."""
 
+    async def prepare(self, request: ReplyRequest) -> PreparedReply:
+        """While the caller still speaks: do what takes no words of his, of a request without them. No side effect."""
+
     def reply(
-        self, request: ReplyRequest, trace: ReplyTrace | None = None
+        self,
+        request: ReplyRequest,
+        trace: ReplyTrace | None = None,
+        prepared: PreparedReply | None = None,
     ) -> AsyncGenerator[ReplyPart, None]:
         """Stream a reply; `trace` is filled with the times of its steps. Closing the iterator cancels the HTTP stream at once.
+
+        One that was `prepared` and fits is asked for sooner; one that does not fit is made anew.
 
         Raises `media_gateway.errors.NoUsableReply` for a move outside the allowed set, broken JSON, or no answer in time;
         a reply that breaks off in its words gives the move and the whole sentences first.

@@ -17,8 +17,16 @@ from starlette.websockets import WebSocketDisconnect
 
 from media_gateway.agent_turn import AgentTurn, Segment, Stamps
 from media_gateway.errors import NoUsableReply, VendorUnavailable
+from media_gateway.head_start import HeadStart
 from media_gateway.parts import GatewayParts
-from media_gateway.ports import Exchange, MoveChosen, ReplyRequest, ReplyTrace, WordsWritten
+from media_gateway.ports import (
+    Exchange,
+    MoveChosen,
+    Passage,
+    ReplyRequest,
+    ReplyTrace,
+    WordsWritten,
+)
 from media_gateway.prefetch import Prefetch
 from media_gateway.speech.ports import Recognition, SpokenAudio, Transcript
 from media_gateway.turns.machine import TurnMachine
@@ -140,6 +148,7 @@ class CallSession:
         self._playout = Playout(start.stream_sid)
         self._detector = parts.detectors.open()
         self._prefetch = Prefetch(parts.knowledge.get(self._script.script_id))
+        self._head_start = HeadStart(parts.dialogue)
         self._recognition: Recognition | None = None
         self._turn: AgentTurn | None = None
         self._words_so_far = ""
@@ -188,6 +197,7 @@ class CallSession:
         if self._timer is not None:
             self._timer.cancel()
         self._prefetch.close()
+        self._head_start.close()
         turn = self._turn
         if turn is not None:
             if turn.decided is not None and turn.decided.outcome is Outcome.OPTED_OUT:
@@ -305,6 +315,8 @@ class CallSession:
         if transcript.end_of_turn:
             self._happened(VendorEndOfTurn())
         self._prefetch.want(self._machine.caller_words)
+        if self._turn is None and self._state.outcome is None:
+            self._head_start.want(self._request())
 
     def _mark_echoed(self, name: str) -> None:
         now = self._now()
@@ -440,6 +452,16 @@ class CallSession:
             self._commit(turn)
         turn.making = self._spawn(self._speak_lines(turn, list(turn.lines)), "lines")
 
+    def _request(self, caller_words: str = "", passages: tuple[Passage, ...] = ()) -> ReplyRequest:
+        return ReplyRequest(
+            script=self._script,
+            state=self._state,
+            caller_words=caller_words,
+            history=tuple(self._history[-HISTORY_TURNS:]),
+            passages=passages,
+            facts=self._attached.facts,
+        )
+
     def _begin(self, turn: AgentTurn) -> None:
         turn.making = self._spawn(self._reply(turn), "reply")
 
@@ -447,18 +469,13 @@ class CallSession:
         """Ask the model, check its move, speak."""
         passages = await self._prefetch.passages(turn.caller_words)
         turn.passages = tuple(passage.source for passage in passages)
-        request = ReplyRequest(
-            script=self._script,
-            state=self._state,
-            caller_words=turn.caller_words,
-            history=tuple(self._history[-HISTORY_TURNS:]),
-            passages=passages,
-            facts=self._attached.facts,
-        )
+        request = self._request(turn.caller_words, passages)
         trace = ReplyTrace()
         after: list[Segment] = []
         try:
-            async with aclosing(self._parts.dialogue.reply(request, trace)) as reply:
+            async with aclosing(
+                self._parts.dialogue.reply(request, trace, self._head_start.take())
+            ) as reply:
                 async for part in reply:
                     match part:
                         case MoveChosen():

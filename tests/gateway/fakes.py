@@ -8,7 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
-from media_gateway.ports import MoveChosen, ReplyPart, ReplyRequest, ReplyTrace, WordsWritten
+from media_gateway.ports import (
+    MoveChosen,
+    PreparedReply,
+    ReplyPart,
+    ReplyRequest,
+    ReplyTrace,
+    WordsWritten,
+)
 from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
 from workflows.contracts.payloads import (
     AfterStream,
@@ -271,8 +278,14 @@ class FakeDialogue:
     async def warm(self) -> None:
         return
 
+    async def prepare(self, request: ReplyRequest) -> PreparedReply:
+        return PreparedReply(request=request)
+
     async def reply(
-        self, request: ReplyRequest, trace: ReplyTrace | None = None
+        self,
+        request: ReplyRequest,
+        trace: ReplyTrace | None = None,
+        prepared: PreparedReply | None = None,
     ) -> AsyncGenerator[ReplyPart, None]:
         self.requests.append(replace(request))
         try:

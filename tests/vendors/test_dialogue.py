@@ -14,7 +14,9 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
-from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue
+from baml_client import b
+from baml_client.type_builder import TypeBuilder
+from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue, turn_context
 from media_gateway.errors import NoUsableReply
 from media_gateway.ports import (
     Exchange,
@@ -27,6 +29,7 @@ from media_gateway.ports import (
 )
 from tests.core.scripts import SAMPLE, move, run
 from tests.servers import serving
+from workflows.script.moves import allowed_moves
 
 IN_ROOF = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
 REQUEST = ReplyRequest(
@@ -253,6 +256,51 @@ async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
         assert elsewhere not in prompt
     assert "<<<metal>>>" not in prompt, "a caller cannot close the fence around his words"
     assert "What kind of" in prompt
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        REQUEST,
+        replace(REQUEST, passages=()),
+        replace(
+            REQUEST, passages=REQUEST.passages * 3, caller_words='"quoted"\n\\ {{ x }} é \u2028'
+        ),
+        replace(REQUEST, caller_words=""),
+    ],
+)
+async def test_a_prepared_request_asks_what_baml_would_have_asked(request_: ReplyRequest) -> None:
+    builder = TypeBuilder()
+    for known in allowed_moves(SAMPLE, IN_ROOF):
+        builder.NextMove.add_value(known.name)
+    model = Model(tokens_of(REPLY))
+    async with dialogue(model) as made:
+        options: dict[str, Any] = {"tb": builder, "client_registry": made._registry}
+        built = await b.stream_request.TakeTurn(turn_context(request_), options)
+        prepared = await made.prepare(replace(REQUEST, caller_words="", passages=()))
+        assert prepared.fits(request_)
+        for ready in (prepared, None):
+            parts = [part async for part in made.reply(request_, None, ready)]
+            assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
+    assert model.asked == [built.body.json()] * 2
+
+
+async def test_what_was_prepared_for_another_stage_is_not_used() -> None:
+    model = Model(tokens_of(REPLY | {"move": "permission_given"}))
+    early = replace(REQUEST, state=run(SAMPLE))
+    async with dialogue(model) as made:
+        prepared = await made.prepare(REQUEST)
+        assert not prepared.fits(early)
+        parts = [part async for part in made.reply(early, None, prepared)]
+    assert isinstance(parts[0], MoveChosen)
+    assert "- roof_known" not in json.dumps(model.asked)
+
+
+async def test_a_prepared_request_is_sent_without_baml(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dialogue(Model(tokens_of(REPLY))) as made:
+        prepared = await made.prepare(replace(REQUEST, caller_words=""))
+        monkeypatch.setattr(made, "_prepare", None)
+        assert [part async for part in made.reply(REQUEST, None, prepared)]
 
 
 @pytest.mark.parametrize("wanted", ["agrees_to_visit", "hang up", "Roof Known", "", "opt-out"])
