@@ -9,6 +9,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from activities.clients.database import make_tables
+
 
 class _Base(DeclarativeBase):
     pass
@@ -31,7 +33,7 @@ class ScriptArchive:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        _Base.metadata.create_all(engine)
+        make_tables(_Base.metadata, engine)
 
     def add(self, *, script_id: str, script_hash: str, yaml: str) -> None:
         """Keep a version. The first entry stands."""
