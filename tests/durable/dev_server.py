@@ -117,8 +117,10 @@ class GatewayProcess(CallspineProcess):
     def __init__(self, client: Client, folder: Path, *arguments: str, **variables: str) -> None:
         self._url = f"http://127.0.0.1:{(port := free_port())}"
         self.outbox = folder / "outbox" / "gateway-1.db"
-        needed = ("TWILIO_AUTH_TOKEN", "STREAM_TOKEN_SECRET", "DEEPGRAM_API_KEY")
-        needed += ("CARTESIA_API_KEY", "CARTESIA_VOICE_ID")
+        needed = [
+            *("TWILIO_AUTH_TOKEN", "STREAM_TOKEN_SECRET", "DEEPGRAM_API_KEY"),
+            *("CARTESIA_API_KEY", "CARTESIA_VOICE_ID"),
+        ]
         super().__init__(
             client,
             folder,

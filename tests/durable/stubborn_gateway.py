@@ -37,6 +37,6 @@ class WithACall(Sessions):
 
 
 if __name__ == "__main__":
-    gateway.Sessions = WithACall  # type: ignore[misc]
+    gateway.Sessions = WithACall  # type: ignore[attr-defined]
     configure("gateway")
     gateway.run(load_settings())
