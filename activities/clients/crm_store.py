@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, DateTime, String, create_engine, event
+from sqlalchemy import JSON, DateTime, String, create_engine
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from activities.clients.tables import make_tables
+from activities.clients.database import make_tables, share_sqlite
 from workflows.contracts.activities import WriteOutcome
 from workflows.script.model import SlotValue
 
@@ -71,7 +71,7 @@ class CrmStore:
     def __init__(self, database_url: str) -> None:
         self._engine = create_engine(database_url, pool_pre_ping=True)
         if self._engine.dialect.name == "sqlite":
-            _share_sqlite(self._engine)
+            share_sqlite(self._engine)
         make_tables(_Base.metadata, self._engine)
 
     @property
@@ -137,14 +137,3 @@ class CrmStore:
     def close(self) -> None:
         """Release the connections."""
         self._engine.dispose()
-
-
-def _share_sqlite(engine: Engine) -> None:
-    """Let several processes read and write one file: a log beside it, and patience with a busy one."""
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: object, _: object) -> None:
-        cursor = connection.cursor()  # type: ignore[attr-defined]
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.close()

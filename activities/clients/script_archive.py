@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from activities.clients.tables import make_tables
+from activities.clients.database import make_tables
 
 
 class _Base(DeclarativeBase):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.crm_store import CrmStore
+from activities.clients.script_archive import ScriptArchive
 from activities.crm import CrmActivities
 from callspine.worker import open_store
 from workflows.contracts.activities import (
@@ -79,6 +82,31 @@ def test_two_processes_share_a_store(tmp_path: Path) -> None:
     assert second.is_do_not_call(PHONE)
     first.close()
     second.close()
+
+
+def test_a_store_waits_for_a_process_that_has_the_fresh_file(tmp_path: Path) -> None:
+    file = tmp_path / "crm.db"
+    with closing(sqlite3.connect(file)) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("BEGIN IMMEDIATE")  # here SQLite does not wait by itself
+        opening = thread.submit(CrmStore, f"sqlite:///{file}")
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.3)
+        other.rollback()
+        store = opening.result()
+    store.add_do_not_call(phone=PHONE, call_id="c1", source="call")
+    store.close()
+
+
+def test_processes_that_open_a_fresh_database_at_once_agree(tmp_path: Path) -> None:
+    def open_both(_: int) -> None:
+        store = CrmStore(url)
+        ScriptArchive(store.engine)
+        store.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            url = f"sqlite:///{tmp_path}/{number}.db"
+            list(threads.map(open_both, range(8)))
 
 
 def test_a_callee_is_looked_up(store: CrmStore) -> None:
