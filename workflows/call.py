@@ -653,5 +653,6 @@ class CallWorkflow:
                 gateway_id=self._streams.gateway_id,
                 resumes=self._streams.resumes,
                 ignored=book.ignored.total() if book else 0,
+                needs_review=self._needs_review,
             )
         )
