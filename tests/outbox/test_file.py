@@ -259,6 +259,14 @@ def test_a_half_written_file_without_its_journal_is_noticed(
     assert [line["event"] for line in logs] == ["outbox_corrupted"]
 
 
+async def test_what_is_no_journal_is_told_of_though_no_letter_is_missing(path: Path) -> None:
+    await leave_letters(path, 3)
+    database, journal = path.read_bytes(), b"this is no journal at all"
+    assert open_half_written(path, database, journal) == []
+    kept = {part.read_bytes() for part in path.parent.iterdir() if ".corrupt-" in part.name}
+    assert kept == {database, journal}
+
+
 def test_an_outbox_whose_file_is_gone_but_not_its_journal_is_noticed(
     path: Path, half_written: tuple[bytes, bytes], logs: list[EventDict]
 ) -> None:
