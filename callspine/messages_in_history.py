@@ -17,6 +17,7 @@ class MessagesInHistory:
         self._messages: list[Message] = []
         self._epoch = 0
         """Streams and orders so far: each fences off the stream before it."""
+        self._closed_at: int | None = None
         self._attached_epoch = 0
         """What the newest stream was told that it has."""
 
@@ -40,21 +41,26 @@ class MessagesInHistory:
         self._begin_epoch(StreamAttached())
 
     def carried_out(self, orders: list[OrderCarriedOut]) -> None:
-        """The workflow carried orders out."""
+        """The workflow carried orders out; whatever the events say, before the script was closed."""
         for order in orders:
             self._begin_epoch(order)
 
     def line_gone(self) -> bool:
         """The script was closed. False: it was before."""
-        if any(isinstance(message, LineGone) for message in self._messages):
+        if self._closed_at is not None:
             return False
+        self._closed_at = len(self._messages)
         self._messages.append(LineGone())
         return True
 
     def _begin_epoch(self, message: StreamAttached | OrderCarriedOut) -> None:
         self._epoch += 1
-        self._messages.append(message)
-        match self._messages[-2:]:
+        at = len(self._messages) if self._closed_at is None else self._closed_at
+        self._messages.insert(at, message)
+        if self._closed_at is not None:
+            self._closed_at += 1
+        newest = slice(max(at - 1, 0), at + 1)
+        match self._messages[newest]:
             case [StreamAttached(), OrderCarriedOut()]:
                 is_swapped = self._attached_epoch == self._epoch
             case [OrderCarriedOut(), StreamAttached()]:
@@ -62,4 +68,4 @@ class MessagesInHistory:
             case _:
                 return
         if is_swapped:
-            self._messages[-2:] = reversed(self._messages[-2:])
+            self._messages[newest] = reversed(self._messages[newest])

@@ -100,13 +100,14 @@ class OrdersInHistory:
         return [OrderCarriedOut(event=order.event)]
 
     def call_is_over(self) -> None:
-        """Nothing is carried out any more: what waits is not done."""
+        """Nothing is carried out any more. What was, in the task of the end, is answered only after it."""
         self._is_over = True
-        self._waiting.clear()
         self._told.clear()
         self._no_gateway_took.clear()
 
     def _for_which(self, activity: str, *, was_attached: bool) -> list[OrderCarriedOut]:
+        if self._is_over:
+            return []
         is_hang_up = activity == contract.END_CALL
         if self._no_gateway_took:
             event = self._no_gateway_took[0]

@@ -66,7 +66,9 @@ def supervise(
     typer.echo(_CARRIED_OUT[answer.by])
 
 
-async def give_order(settings: Settings, call_id: str, request: SuperviseRequest) -> SuperviseAnswer:
+async def give_order(
+    settings: Settings, call_id: str, request: SuperviseRequest
+) -> SuperviseAnswer:
     """Who carried it out, or why nobody did. Raises SettingsError when it is refused, or nobody answers in time."""
     client = await connect(settings)
     handle = client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call_id))
