@@ -82,10 +82,10 @@ class Sessions:
         return session.direct(directive)
 
     def break_off(self, call_id: str) -> None:
-        """A call's workflow is gone: the carrier's next question will be answered with a hang-up."""
+        """The workflow cannot be told of this stream any more: the carrier's next question says what follows."""
         session = self._by_call.get(call_id)
         if session is not None:
-            log.error("workflow_gone", call_id=call_id)
+            log.error("stream_broken_off", call_id=call_id)
             session.break_off()
 
     async def drain(self, *, within_s: float) -> int:

@@ -116,11 +116,12 @@ class Ear:
         ):
             self._quiet += 1
             return None
+        places = sorted(self._book.places(frame), key=lambda place: place[1])
+        if ended is not None and (longer := _gone_on(ended, places)):
+            self._following, self._quiet = longer, 0
+            return None
         self._quiet = 0
-        self._following = [
-            Heard(phrase=phrase, from_=at, to=at + 1)
-            for phrase, at in sorted(self._book.places(frame), key=lambda place: place[1])
-        ]
+        self._following = [Heard(phrase=phrase, from_=at, to=at + 1) for phrase, at in places]
         return ended
 
     def now(self) -> Heard | None:
@@ -132,6 +133,18 @@ class Ear:
         return replace(
             likeliest, is_certain=likeliest.is_whole or len(following) == 1, ago=self._quiet
         )
+
+
+def _gone_on(ended: Heard, places: list[tuple[Phrase, int]]) -> list[Heard]:
+    """Phrases that begin like the one that seemed to end here, and were learned only now."""
+    heard = ended.phrase.frames[ended.from_ : ended.to]
+    return [
+        Heard(phrase=phrase, from_=at - len(heard), to=at + 1, stalled=ended.stalled + ended.ago)
+        for phrase, at in places
+        if phrase is not ended.phrase
+        and at >= len(heard)
+        and phrase.frames[at - len(heard) : at] == heard
+    ]
 
 
 class LookupRecogniser:

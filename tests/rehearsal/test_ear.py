@@ -138,3 +138,20 @@ def test_a_shelf_tells_each_phrase_once(tmp_path: Path) -> None:
 def test_frames_are_20_ms() -> None:
     assert FRAME_MS == 20
     assert [len(frame) for frame in frames_of(b"\x10" * 170)] == [160, 160]
+
+
+def test_a_phrase_that_begins_like_a_known_one_and_is_learned_only_meanwhile_is_one_phrase() -> None:
+    news = [(BILL, PHRASES[BILL])]
+
+    def tell() -> list[tuple[str, Samples]]:
+        told, news[:] = list(news), []
+        return told
+
+    found = PhraseBook(tell)
+    found.add(ROOF, PHRASES[ROOF])
+    ear = Ear(found)
+
+    heard = [ear.hear(frame) for frame in (*line(BILL), *[QUIET] * (LONGEST_STALL + 2))]
+
+    (only,) = [h for h in heard if h is not None]
+    assert (only.words, only.is_whole) == (BILL, True)
