@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from activities.clients.crm_store import CrmStore
 from callspine.connect import connect
 from callspine.settings import load_settings
 from callspine.system import System, running_system
+from tests.servers import free_port
 from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallInput, CallResult, TurnKind, call_workflow_id
 from workflows.script.model import Outcome
@@ -29,24 +29,14 @@ TO = "+12125550142"
 PORTS = ("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "VENDORS_PORT", "CARRIER_PORT")
 
 
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 @asynccontextmanager
 async def system(
     caller: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[System]:
     for name in [name for name in os.environ if name.startswith("CALLSPINE_")]:
         monkeypatch.delenv(name)
-    for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
-        monkeypatch.setenv(f"CALLSPINE_{name}", str(port))
+    for name in PORTS:
+        monkeypatch.setenv(f"CALLSPINE_{name}", str(free_port()))
     monkeypatch.setenv("CALLSPINE_VAR_DIR", str(folder))
     monkeypatch.setenv("CALLSPINE_REHEARSAL_CALLER", f"rehearsal/callers/{caller}.yaml")
     async with running_system(load_settings()) as running:

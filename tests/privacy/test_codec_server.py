@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from callspine.temporal_server import TemporalServer, temporal_cli
 from tests.durable.house import House
 from tests.privacy.histories import ENCRYPTED, raw_payloads, readable, said, settings
 from tests.replay.record import CALLS
-from tests.servers import serving
+from tests.servers import free_port, serving
 
 UI = "http://127.0.0.1:8233"
 
@@ -43,12 +42,6 @@ def body(text: str = "it is metal") -> dict[str, Any]:
     metadata = {"encoding": base64.b64encode(b"json/plain").decode()}
     data = base64.b64encode(json.dumps(text).encode()).decode()
     return {"payloads": [{"metadata": metadata, "data": data}]}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("transcripts", ["history", "store"])

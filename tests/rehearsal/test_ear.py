@@ -140,7 +140,9 @@ def test_frames_are_20_ms() -> None:
     assert [len(frame) for frame in frames_of(b"\x10" * 170)] == [160, 160]
 
 
-def test_a_phrase_that_begins_like_a_known_one_and_is_learned_only_meanwhile_is_one_phrase() -> None:
+def test_a_phrase_that_begins_like_a_known_one_and_is_learned_only_meanwhile_is_one_phrase() -> (
+    None
+):
     news = [(BILL, PHRASES[BILL])]
 
     def tell() -> list[tuple[str, Samples]]:
