@@ -97,7 +97,7 @@ class _Relay:
             async with self._http.stream("POST", self._llm_url, json=body) as response:
                 async for event in EventSource(response).aiter_sse():
                     if event.data == "[DONE]":
-                        break
+                        continue  # to the end, so that the connection serves the next turn
                     reply += json.loads(event.data)["choices"][0]["delta"]["content"]
                     if not is_spoken and (found := _SENTENCE.search(reply)):
                         is_spoken = True
