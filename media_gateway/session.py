@@ -151,7 +151,6 @@ class CallSession:
         self._head_start = HeadStart(parts.dialogue)
         self._recognition: Recognition | None = None
         self._turn: AgentTurn | None = None
-        self._words_so_far = ""
         self._words_final_at: Ms | None = None
         self._fillers_used = 0
         self._mute_turns = 0

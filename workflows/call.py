@@ -197,7 +197,8 @@ class CallWorkflow:
         """Dial at most once. The history's own entry of the dialling activity is the intent."""
         call = self._call
         if call.direction is Direction.INBOUND:
-            self._carrier.status = CarrierStatus.IN_PROGRESS
+            # Its end may have been told already, while no worker was there.
+            self._carrier.status = self._carrier.status or CarrierStatus.IN_PROGRESS
             return
         began = workflow.now()
         try:
