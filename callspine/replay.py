@@ -24,7 +24,7 @@ from workflows.call import CallWorkflow
 from workflows.contracts.payloads import CallResult, CallSnapshot, call_workflow_id
 from workflows.retelling import Retelling, retell
 from workflows.script.parse import ScriptError, parse_script
-from workflows.telling_apart import differences, side_by_side
+from workflows.telling_apart import differences, report_opts_out, side_by_side
 
 LOOKS = 3
 """A call that goes on between reading its history and asking it is read again, so often."""
@@ -43,6 +43,16 @@ class Retold:
     def differences(self) -> list[str]:
         """Empty: equal, or nothing to compare with."""
         return [] if self.recorded is None else differences(self.told, self.recorded)
+
+    @property
+    def beside_the_turns(self) -> list[str]:
+        """What lasts though no turn decided it."""
+        lasting = []
+        if self.told.is_opt_out_late:
+            lasting.append("lasting do not call again: told by a message that became no turn")
+        if report_opts_out(self.recorded) and not self.told.wants_no_calls:
+            lasting.append("lasting do not call again: found by the report on the call")
+        return lasting
 
 
 def replay(
@@ -70,6 +80,8 @@ def replay(
     else:
         would = retell(retold.call.story, other)
         print_side_by_side(retold.told, would, side_by_side(retold.told, would), script, console)
+    for line in retold.beside_the_turns:
+        console.print(f"\n{line}", highlight=False)
     if found := retold.differences:
         console.print("\n[red]NOT what the workflow recorded:[/]", highlight=False)
         for line in found:

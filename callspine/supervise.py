@@ -14,7 +14,7 @@ from callspine.settings import Settings, SettingsError, load_settings
 from callspine.telephone import e164
 from workflows import policies
 from workflows.call import CallWorkflow
-from workflows.contracts.payloads import SuperviseRequest, call_workflow_id
+from workflows.contracts.payloads import SuperviseAnswer, SuperviseRequest, call_workflow_id
 from workflows.script.events import Order
 
 _CARRIED_OUT = {
@@ -59,17 +59,17 @@ def supervise(
         raise SettingsError(
             "give exactly one of --force-stage STAGE, --transfer, --take-over NUMBER, --hang-up"
         )
-    done_by = asyncio.run(give_order(load_settings(), call_id, orders[0]))
-    if done_by not in _CARRIED_OUT:
-        typer.echo(
-            "nobody carried it out: the call is over, or the carrier did not do it", err=True
-        )
+    answer = asyncio.run(give_order(load_settings(), call_id, orders[0]))
+    if answer.by not in _CARRIED_OUT:
+        typer.echo(f"nobody carried it out: {answer.reason or 'no reason was given'}", err=True)
         raise typer.Exit(1)
-    typer.echo(_CARRIED_OUT[done_by])
+    typer.echo(_CARRIED_OUT[answer.by])
 
 
-async def give_order(settings: Settings, call_id: str, request: SuperviseRequest) -> str:
-    """Who carried it out: `SuperviseAnswer.by`. Raises SettingsError when it is refused, or nobody answers in time."""
+async def give_order(
+    settings: Settings, call_id: str, request: SuperviseRequest
+) -> SuperviseAnswer:
+    """Who carried it out, or why nobody did. Raises SettingsError when it is refused, or nobody answers in time."""
     client = await connect(settings)
     handle = client.get_workflow_handle_for(CallWorkflow.run, call_workflow_id(call_id))
     async with (
@@ -77,10 +77,9 @@ async def give_order(settings: Settings, call_id: str, request: SuperviseRequest
         asyncio.timeout(policies.SUPERVISOR_WAITS.total_seconds()),
     ):
         # With an id of its own: the client sends it again when an answer is lost, and it still counts once.
-        answer = await handle.execute_update(
+        return await handle.execute_update(
             CallWorkflow.supervise,
             request,
             id=f"supervise-{uuid.uuid4().hex}",
             rpc_timeout=policies.SUPERVISOR_WAITS,
         )
-    return answer.by

@@ -24,7 +24,7 @@ class StreamAttached:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCarriedOut:
-    """A supervisor's order that no gateway carried out: the workflow did."""
+    """A supervisor's order that no gateway could be given: the workflow carried it out."""
 
     event: SupervisorOrdered
 
@@ -34,6 +34,8 @@ class LineGone:
     """The workflow saw that the call is over, and closed the script."""
 
 
+SENSELESS = "senseless"
+"""A turn book's refusal of a message that cannot be a turn."""
 Message = StreamAttached | TurnCompleted | MediaLost | OrderCarriedOut | LineGone
 
 
@@ -89,7 +91,10 @@ class Decision:
             "stored": ", ".join(f"{name} = {value}" for name, value in stored.items()),
             "rejected": _listed(self.record.rejected_slots),
             "refused": self._refused(),
-            "model": "" if self._is_refused else self.told.refusal,
+            "model": "" if self._is_refused or self._is_emptied else self.told.refusal,
+            "message": "made no sense: its place was taken, and nothing of it used"
+            if self._is_emptied
+            else "",
             "objection": self.record.objection,
             "lasting": ", ".join(self.lasting),
             "outcome": str(self.after.outcome) if is_closing else "",
@@ -99,6 +104,10 @@ class Decision:
     @property
     def _is_refused(self) -> bool:
         return self.after.refused > self.before.refused
+
+    @property
+    def _is_emptied(self) -> bool:
+        return self.told.kind is TurnKind.HANG_UP and self.told.refusal == SENSELESS
 
     def _refused(self) -> str:
         if not self._is_refused:
@@ -122,6 +131,9 @@ class Retelling:
     ignored: dict[str, int]
     """Messages that changed nothing, by reason."""
     appointment_at: str
+    wants_no_calls: bool = False
+    is_opt_out_late: bool = False
+    """It was told in a message that became no turn: of an older stream, or a second time. It counts all the same."""
 
 
 def retell(story: CallStory, script: Script) -> Retelling:
@@ -154,6 +166,8 @@ def retell(story: CallStory, script: Script) -> Retelling:
         epoch=book.epoch,
         ignored=dict(book.ignored),
         appointment_at=book.appointment_at,
+        wants_no_calls=book.wants_no_calls,
+        is_opt_out_late=book.is_opt_out_late,
     )
 
 
@@ -163,7 +177,14 @@ class _WatchedBook(TurnBook):
     def __init__(self, script: Script, state: ScriptState, today: str) -> None:
         super().__init__(script, state, today)
         self._decisions: list[Decision] = []
-        self._wanted_none = False
+        self._opting_out: tuple[int, int] | None = None
+        """Epoch and number of the newest message before which more calls were welcome."""
+        self._is_opt_out_told = False
+
+    @property
+    def is_opt_out_late(self) -> bool:
+        """No turn of the call tells of it."""
+        return self.wants_no_calls and not self._is_opt_out_told
 
     def decisions_with_what_was_heard(self) -> list[Decision]:
         """What was heard of a turn is told after it."""
@@ -172,15 +193,17 @@ class _WatchedBook(TurnBook):
 
     def take(self, turn: TurnCompleted) -> list[TurnRecord]:
         """See TurnBook."""
-        self._wanted_none = self.wants_no_calls
+        if not self.wants_no_calls:
+            self._opting_out = _place(turn)
         return super().take(turn)
 
     def _record(self, turn: TurnCompleted) -> TurnRecord:
         before, appointment_at = self.state, self.appointment_at
+        wanted_none = self.wants_no_calls
         record = super()._record(turn)
         lasting = []
-        if self.wants_no_calls and not self._wanted_none:
-            self._wanted_none = True
+        if self.is_opt_out_late and (not wanted_none or self._opting_out == _place(turn)):
+            self._is_opt_out_told = True
             lasting.append("do not call again")
         if self.appointment_at != appointment_at:
             lasting.append(f"appointment at {self.appointment_at}")
@@ -194,6 +217,10 @@ class _WatchedBook(TurnBook):
             )
         )
         return record
+
+
+def _place(turn: TurnCompleted) -> tuple[int, int]:
+    return turn.epoch, turn.seq
 
 
 def _listed(values: Mapping[str, str], between: str = ": ") -> str:

@@ -85,22 +85,24 @@ def _outcome(recorded: CallResult | CallSnapshot) -> Outcome | None:
 
 def _outcome_fits(told: Retelling, recorded: CallResult | CallSnapshot) -> bool:
     outcome = _outcome(recorded)
+    if report_opts_out(recorded) and (outcome is Outcome.OPTED_OUT or not told.wants_no_calls):
+        # One that was told besides leaves the script's outcome, unless it was told after the report.
+        return outcome is Outcome.OPTED_OUT
     if told.decided is not None:
-        return outcome is told.decided or _was_reported(outcome, recorded)
+        return outcome is told.decided
     if isinstance(recorded, CallSnapshot) and outcome is None:
         return True
     if isinstance(recorded, CallSnapshot) and not recorded.is_over:
         return False
-    return outcome in _WITHOUT_THE_SCRIPT or _was_reported(outcome, recorded)
+    return outcome in _WITHOUT_THE_SCRIPT
 
 
-def _was_reported(outcome: Outcome | None, recorded: CallResult | CallSnapshot) -> bool:
-    """The report on the call found an opt-out that no turn told of."""
+def report_opts_out(recorded: CallResult | CallSnapshot | None) -> bool:
+    """The report on the call found an opt-out, whether or not a turn told of it."""
     return (
         isinstance(recorded, CallResult)
         and recorded.post_call is not None
-        and outcome is Outcome.OPTED_OUT
-        and recorded.post_call.outcome == outcome.value
+        and recorded.post_call.outcome == Outcome.OPTED_OUT.value
     )
 
 

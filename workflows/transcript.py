@@ -46,6 +46,7 @@ def current_details(
     gateway_id: str = "",
     resumes: int = 0,
     ignored: int = 0,
+    needs_review: bool = False,
 ) -> str:
     """Markdown for the Temporal UI. Nothing that was said is markup there."""
     if state is None:
@@ -55,6 +56,8 @@ def current_details(
         head += f" · **gateway** {_plain(gateway_id)}"
     if state.outcome:
         head += f" · **outcome** {_plain(state.outcome.value)}"
+    if needs_review:
+        head += " · **needs review**"
     rows = []
     if state.slots:
         slots = (f"{_plain(name)} = {_plain(str(value))}" for name, value in state.slots.items())

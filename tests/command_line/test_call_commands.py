@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from dataclasses import replace
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.converter import DataConverter
 
+from callspine.call_history import read_call
 from callspine.call_list import empty_table, row, visibility_query
 from callspine.call_page import Execution, print_page
+from callspine.replay import Retold
 from callspine.settings import SettingsError
 from tests.command_line.test_command_line import NOTHING_THERE, callspine
 from tests.core.scripts import SAMPLE_TEXT
@@ -22,7 +26,14 @@ from tests.core.test_retelling import snapshot_of, told
 from tests.core.test_turn_book import CALL
 from tests.replay.record import file_of
 from workflows import search_attributes as keys
-from workflows.contracts.payloads import CallSnapshot, TurnHeard, TurnTimings
+from workflows.contracts.payloads import (
+    CallSnapshot,
+    PostCall,
+    TurnCompleted,
+    TurnHeard,
+    TurnKind,
+    TurnTimings,
+)
 from workflows.script.model import Outcome
 
 APPOINTMENT = str(file_of("0.1.0", "appointment"))
@@ -109,6 +120,25 @@ def test_a_history_without_an_end_is_not_said_to_be_equal(tmp_path: Path) -> Non
     assert status == 2
     assert "4 words before roof_known" in out
     assert "not compared" in err
+
+
+def test_an_opt_out_that_no_turn_decided_is_told_beside_the_turns() -> None:
+    text = Path(APPOINTMENT).read_text(encoding="utf-8")
+    history = WorkflowHistory.from_json("call/recorded", text)
+    call = asyncio.run(read_call(history, DataConverter.default))
+    assert call.result is not None
+    stale = TurnCompleted(epoch=0, seq=2, kind=TurnKind.REPLY, move="opt_out")
+    by_nobody = Retold(call=call, told=told(*CALL), recorded=call.result)
+    report = PostCall(outcome="opted_out", summary="", objections=[], next_step="")
+    by_report = replace(by_nobody, recorded=replace(call.result, post_call=report))
+    by_an_older_stream = replace(by_report, told=told(*CALL, stale))
+    assert by_nobody.beside_the_turns == []
+    assert by_report.beside_the_turns == [
+        "lasting do not call again: found by the report on the call"
+    ]
+    assert by_an_older_stream.beside_the_turns == [
+        "lasting do not call again: told by a message that became no turn"
+    ]
 
 
 # --- one call on a page ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.scripts import SAMPLE, SAMPLE_TEXT, TODAY
 from tests.core.test_turn_book import CALL, in_order
+from workflows import turn_book
 from workflows.contracts.payloads import (
     CallResult,
     CallSnapshot,
@@ -28,9 +29,10 @@ from workflows.retelling import (
     StreamAttached,
     retell,
 )
-from workflows.script.events import Order, SupervisorOrdered
+from workflows.script.events import Order, ScriptEvent, SupervisorOrdered
 from workflows.script.model import Outcome
 from workflows.script.parse import parse_script
+from workflows.script.turn_events import event_of_turn
 from workflows.telling_apart import differences, side_by_side
 
 HEARD = TurnHeard(seq=5, heard_words="And your bill", interrupted=True)
@@ -204,12 +206,81 @@ def test_what_opened_a_turn_can_be_read() -> None:
     ]
 
 
-def test_what_an_older_stream_tells_after_another_attached_counts_for_nothing() -> None:
+def test_an_older_stream_tells_no_turns_but_what_was_heard_of_those_that_it_spoke() -> None:
     lost = MediaLost(epoch=1, stream_sid="M", clean=False, heard=TurnHeard(seq=1, heard_words="Hi"))
     again = told(CALL[0], StreamAttached(), CALL[1], lost)
     assert [decision.record.seq for decision in again.decisions] == [1]
-    assert again.decisions[0].record.heard_words == ""
+    assert again.decisions[0].record.heard_words == "Hi"
     assert (again.epoch, again.ignored) == (2, {"stale": 1})
+    other = told(
+        CALL[0],
+        StreamAttached(),
+        replace(CALL[1], epoch=2, before=None),
+        replace(lost, heard=TurnHeard(seq=2, heard_words="not spoken there")),
+    )
+    assert other.decisions[1].record.heard_words == ""
+
+
+def opt_out(seq: int, epoch: int = 1) -> TurnCompleted:
+    return replace(reply(seq, "opt_out"), epoch=epoch)
+
+
+def lasting(again: Retelling) -> dict[int, str]:
+    """What lasts, by the turn that decided it."""
+    points = ((each.record.seq, each.points()) for each in again.decisions)
+    return {seq: told["lasting"] for seq, told in points if "lasting" in told}
+
+
+def test_an_opt_out_that_an_older_stream_tells_lasts_and_is_no_later_turns() -> None:
+    order = OrderCarriedOut(event=SupervisorOrdered(order=Order.FORCE_STAGE, target="pitch"))
+    again = told(CALL[0], StreamAttached(), opt_out(2), order, replace(CALL[1], epoch=3, seq=3))
+    assert again.wants_no_calls
+    assert again.is_opt_out_late
+    assert lasting(again) == {}
+    assert again.decided is None
+    assert not told(*CALL).wants_no_calls
+
+
+def test_an_opt_out_that_came_early_is_told_where_it_belongs() -> None:
+    again = told(*CALL[:3], opt_out(5), reply(4, "roof_known", roof_type="metal"))
+    assert lasting(again) == {5: "do not call again"}
+    assert not again.is_opt_out_late
+
+
+def test_an_order_to_opt_out_lasts() -> None:
+    order = SupervisorOrdered(order=Order.FORCE_STAGE, target="opted_out")
+    assert lasting(told(CALL[0], OrderCarriedOut(event=order))) == {2: "do not call again"}
+
+
+def test_key_9_after_the_scripts_end_lasts() -> None:
+    key = TurnCompleted(epoch=1, seq=7, kind=TurnKind.DTMF, digit="9")
+    again = told(*CALL, reply(6, "goodbye"), key)
+    assert (again.decided, lasting(again)) == (Outcome.GOODBYE, {7: "do not call again"})
+
+
+def test_a_message_that_made_no_sense_takes_its_place_and_says_so() -> None:
+    senseless = TurnCompleted(epoch=1, seq=2, kind=TurnKind.DTMF, digit="", caller_words="hm")
+    again = told(CALL[0], senseless, replace(CALL[1], seq=3))
+    assert [decision.record.refusal for decision in again.decisions] == ["", "senseless", ""]
+    assert again.decisions[1].points() == {
+        "stage": "permission → permission",
+        "message": "made no sense: its place was taken, and nothing of it used",
+    }
+    assert again.decisions[1].opened_by == "hm"
+    assert again.ignored == {"senseless": 1}
+
+
+def test_a_turn_that_fails_costs_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_in_turn_3(turn: TurnCompleted, today: str) -> ScriptEvent | None:
+        if turn.kind is not TurnKind.HANG_UP and turn.seq == 3:
+            raise RuntimeError("a bug")
+        return event_of_turn(turn, today)
+
+    monkeypatch.setattr(turn_book, "event_of_turn", fails_in_turn_3)
+    again = told(*CALL)
+    assert again.ignored == {"failed": 1}
+    assert [decision.record.seq for decision in again.decisions] == [1, 2, 3, 4, 5]
+    assert again.decisions[2].record.refusal == "senseless"
 
 
 def test_a_turn_after_the_end_is_refused_as_it_was() -> None:
@@ -270,11 +341,27 @@ def test_an_outcome_that_nothing_explains_is_a_difference() -> None:
     ]
 
 
-def test_an_opt_out_that_the_report_found_is_explained() -> None:
+def test_an_opt_out_that_the_report_found_is_the_outcome() -> None:
     again = told(*CALL, LineGone())
     report = PostCall(outcome="opted_out", summary="", objections=[], next_step="")
-    assert differences(again, result_of(again, outcome=Outcome.OPTED_OUT, post_call=report)) == []
-    assert differences(again, result_of(again, outcome=Outcome.OPTED_OUT)) != []
+    opted_out = result_of(again, outcome=Outcome.OPTED_OUT, post_call=report)
+    assert differences(again, opted_out) == []
+    assert differences(again, replace(opted_out, post_call=None)) != []
+    assert differences(again, replace(opted_out, outcome=Outcome.HUNG_UP)) == [
+        "outcome: told again None, on record hung_up"
+    ]
+
+
+def test_a_report_changes_no_outcome_when_somebody_told_of_the_opt_out() -> None:
+    again = told(*CALL, StreamAttached(), opt_out(6), LineGone())
+    report = PostCall(outcome="opted_out", summary="", objections=[], next_step="")
+    assert again.wants_no_calls
+    assert differences(again, result_of(again, post_call=report)) == []
+    # The message may have come after the report.
+    later = result_of(again, outcome=Outcome.OPTED_OUT, post_call=report)
+    assert differences(again, later) == []
+    wrong = result_of(again, outcome=Outcome.APPOINTMENT, post_call=report)
+    assert differences(again, wrong) != []
 
 
 # --- with another script --------------------------------------------------------------------------

@@ -91,3 +91,12 @@ def test_a_long_call_shows_its_newest_turns() -> None:
         run(SAMPLE), [replace(REPLY, seq=n) for n in range(40)], carrier_status=""
     )
     assert details.count("- **caller**") == SHOWN_TURNS
+
+
+def test_a_call_that_somebody_should_look_at_says_so_in_its_first_line() -> None:
+    state = run(SAMPLE, move("permission_given"))
+    for needs_review in (True, False):
+        head = current_details(
+            state, [OPENING], carrier_status="in-progress", needs_review=needs_review
+        ).splitlines()[0]
+        assert head.endswith(" · **needs review**") is needs_review

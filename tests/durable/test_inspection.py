@@ -101,6 +101,10 @@ async def test_a_running_call_is_supervised_and_replayed(tmp_path: Path, house: 
         status, _, err = await run.call("supervise", "live", "--force-stage", "nowhere")
         assert (status, "no stage 'nowhere'; there are permission" in err) == (2, True)
         house.gateway = "refuses"
+        status, out, err = await run.call("supervise", "live", "--force-stage", "roof")
+        assert (status, out) == (1, "")
+        assert "nobody carried it out: refuses" in err
+        house.gateway = "elsewhere"
         order = {"order": "force_stage", "stage": "roof", "by": "ada"}
         status, out = await run.update("live", order)
         assert (status, "next stream" in out) == (0, True)
@@ -117,6 +121,7 @@ async def test_a_running_call_is_supervised_and_replayed(tmp_path: Path, house: 
         assert (status, "the carrier carried it out" in out) == (0, True)
         assert [wanted.number for wanted in house.connected] == ["+12125550111"]
         assert [directive.order for directive in house.directives] == [
+            "force_stage",
             "force_stage",
             "force_stage",
             "transfer",

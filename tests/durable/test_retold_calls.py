@@ -35,6 +35,7 @@ from workflows.contracts.payloads import (
 )
 from workflows.retelling import OrderCarriedOut, Retelling, retell
 from workflows.script.events import Order
+from workflows.script.model import Outcome
 from workflows.script.parse import parse_script
 from workflows.telling_apart import differences
 
@@ -97,45 +98,117 @@ async def test_a_record_that_was_changed_is_found_out() -> None:
     assert differences(again(fewer), call.result)
 
 
-@pytest.mark.parametrize("gateway", ["alive", "refuses", "gone"])
+@pytest.mark.parametrize(
+    ("gateway", "carried_out_by", "stages"),
+    [
+        ("alive", ["gateway", "gateway"], ["permission", "pitch"]),
+        ("refuses", ["nobody", "nobody"], ["permission"]),
+        ("elsewhere", ["next stream", "carrier"], ["permission", "pitch", "handed_over"]),
+        ("gone", ["next stream", "carrier"], ["permission", "pitch", "handed_over"]),
+    ],
+)
 async def test_orders_are_told_again_whoever_carried_them_out(
+    client: Client, house: House, gateway: str, carried_out_by: list[str], stages: list[str]
+) -> None:
+    house.gateway = gateway
+    async with house.open(client):
+        handle = await answered(client)
+        first = await order(handle, Order.FORCE_STAGE, stage="pitch")
+        if first.by == "gateway":
+            await turn(
+                handle, 2, kind=TurnKind.ORDER, order=Order.FORCE_STAGE, order_target="pitch"
+            )
+        second = await order(handle, Order.TAKE_OVER, number="+12125550111")
+        await ended(handle)
+        telling = await retold(handle)
+    assert [first.by, second.by] == carried_out_by
+    assert [decision.record.stage for decision in telling.decisions] == stages
+
+
+@pytest.mark.parametrize("gateway", ["refuses", "elsewhere"])
+async def test_orders_that_waited_for_each_other_are_told_in_their_order(
     client: Client, house: House, gateway: str
 ) -> None:
     house.gateway = gateway
     async with house.open(client):
         handle = await answered(client)
-        by = (await order(handle, Order.FORCE_STAGE, stage="pitch")).by
-        if by == "gateway":
-            await turn(
-                handle, 2, kind=TurnKind.ORDER, order=Order.FORCE_STAGE, order_target="pitch"
-            )
-        await order(handle, Order.TAKE_OVER, number="+12125550111")
-        await ended(handle)
-        telling = await retold(handle)
-    stages = [decision.record.stage for decision in telling.decisions]
-    expected = ["permission", "pitch"] + ["handed_over"] * (gateway != "alive")
-    assert stages == expected
-
-
-async def test_orders_that_waited_for_each_other_are_told_in_their_order(
-    client: Client, house: House
-) -> None:
-    house.gateway = "refuses"
-    async with house.open(client):
-        handle = await answered(client)
-        first, second, third = await asyncio.gather(
+        # The server may take them in any order; those behind the hang-up meet the end of the call.
+        answers = await asyncio.gather(
             order(handle, Order.FORCE_STAGE, stage="pitch"),
             order(handle, Order.FORCE_STAGE, stage="roof"),
             order(handle, Order.HANG_UP),
         )
         await ended(handle)
         telling = await retold(handle)
-    assert sorted(answer.by for answer in (first, second, third)) == [
-        "carrier",
-        "next stream",
-        "next stream",
-    ]
-    assert len(telling.decisions) == 4
+    done = [answer for answer in answers if answer.by != "nobody"]
+    assert bool(done) == (gateway == "elsewhere")
+    assert len(telling.decisions) == 1 + len(done)
+
+
+@pytest.mark.parametrize("second", ["alive", "elsewhere"])
+async def test_an_order_that_was_taken_and_not_told_of_before_another_stream_attached(
+    client: Client, house: House, second: str
+) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        assert (await order(handle, Order.FORCE_STAGE, stage="pitch")).by == "gateway"
+        house.gateway = second
+        await attach(handle, nonce="n2")
+        fields = {"kind": TurnKind.ORDER, "order": Order.FORCE_STAGE, "order_target": "pitch"}
+        await turn(handle, 2, **fields)  # of the stream that is no more
+        if second == "alive":
+            await until_directives(house, 2)
+            await turn(handle, 2, epoch=2, **fields)
+        else:
+            await until(handle, contract.RECONNECT_CALL)
+            await turn(handle, 2, epoch=2, **fields)  # fenced off by the order itself
+            attached = await attach(handle, nonce="n3")
+            assert (attached.epoch, attached.state.stage) == (4, "pitch")
+            await turn(handle, 3, epoch=4, kind=TurnKind.RESUME, before=None)
+        await ended(handle)
+        telling = await retold(handle)
+        call = await read(await handle.fetch_history())
+    by_the_book = [each for each in call.story.messages if isinstance(each, OrderCarriedOut)]
+    assert len(by_the_book) == (second == "elsewhere")
+    assert [decision.record.stage for decision in telling.decisions][:2] == ["permission", "pitch"]
+    assert telling.ignored == {"stale": 1 + len(by_the_book)}
+
+
+async def until_directives(house: House, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(house.directives) < count:
+            await asyncio.sleep(0.02)
+
+
+async def test_an_order_that_the_end_of_the_call_overtakes_is_none(
+    client: Client, house: House
+) -> None:
+    house.gateway = "gone"
+    async with house.open(client):
+        handle = await answered(client)
+        waiting = asyncio.create_task(order(handle, Order.HANG_UP))
+        await until(handle, contract.CARRY_OUT_DIRECTIVE)
+        lost = MediaLost(epoch=1, stream_sid="MZ1", clean=False)
+        await handle.signal(CallWorkflow.media_lost, lost)
+        await ended(handle)
+        answer = await waiting
+        telling = await retold(handle)
+    assert (answer.by, answer.reason) == ("nobody", "the call is over")
+    assert [decision.record.stage for decision in telling.decisions] == ["permission"]
+
+
+async def test_a_telephone_that_was_made_to_stop_ringing_moved_no_script(
+    client: Client, house: House
+) -> None:
+    house.ended_status = "canceled"
+    async with house.open(client):
+        handle = await start(client)
+        await until(handle, contract.PLACE_CALL)
+        await tell(handle, CarrierStatus.RINGING)
+        assert (await order(handle, Order.HANG_UP)).by == "carrier"
+        await handle.result()
+        telling = await retold(handle)
+    assert (telling.decisions, telling.epoch) == ([], 0)
 
 
 async def test_an_order_after_the_stream_was_lost_and_before_the_next_one(
@@ -163,8 +236,11 @@ async def test_an_order_after_the_stream_was_lost_and_before_the_next_one(
     assert telling.decisions[0].record.heard_words == "Hi"
 
 
-async def test_a_directive_that_corrects_is_no_order(client: Client, house: House) -> None:
-    house.gateway = "refuses"
+@pytest.mark.parametrize(("gateway", "turns"), [("refuses", 2), ("elsewhere", 3)])
+async def test_a_directive_that_corrects_is_no_order(
+    client: Client, house: House, gateway: str, turns: int
+) -> None:
+    house.gateway = gateway
     async with house.open(client):
         handle = await answered(client)
         await turn(handle, 2, move="permission_given", state_digest="another state")
@@ -173,8 +249,9 @@ async def test_a_directive_that_corrects_is_no_order(client: Client, house: Hous
         await ended(handle)
         telling = await retold(handle)
         call = await read(await handle.fetch_history())
-    assert telling.decisions[-1].record.stage == "handed_over"
-    assert sum(isinstance(message, OrderCarriedOut) for message in call.story.messages) == 1
+    assert len(telling.decisions) == turns
+    by_the_book = [each for each in call.story.messages if isinstance(each, OrderCarriedOut)]
+    assert len(by_the_book) == turns - 2
 
 
 async def test_what_made_no_sense_or_came_late_is_told_again_too(
@@ -221,7 +298,40 @@ async def test_a_call_that_was_looked_up_in_vain_and_one_that_nobody_took(
         await until(unanswered, contract.PLACE_CALL)
         await tell(unanswered, CarrierStatus.BUSY)
         await unanswered.result()
-        assert (await retold(unanswered)).decisions == []
+        nobody = await retold(unanswered)
+    assert nobody.decisions == []
+    assert nobody.state.today
+
+
+async def test_opt_outs_that_no_turn_tells_of_are_told_again(client: Client, house: House) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await attach(handle, nonce="n2")
+        await turn(handle, 2, move="opt_out", before=None)  # of the stream that is no more
+        await until(handle, contract.RECORD_DO_NOT_CALL)
+        lost = MediaLost(
+            epoch=1, stream_sid="MZ1", clean=False, heard=TurnHeard(seq=1, heard_words="Hi")
+        )
+        await handle.signal(CallWorkflow.media_lost, lost)
+        await turn(handle, 2, epoch=2, kind=TurnKind.DTMF, digit="", before=None)
+        await ended(handle)
+        telling = await retold(handle)
+    assert (telling.wants_no_calls, telling.is_opt_out_late) == (True, True)
+    assert telling.ignored == {"stale": 1, "senseless": 1}
+    assert [decision.record.heard_words for decision in telling.decisions] == ["Hi", ""]
+
+
+async def test_an_opt_out_that_the_report_found_is_explained_by_it(
+    client: Client, house: House
+) -> None:
+    house.post_call_outcome = "opted_out"
+    async with house.open(client):
+        handle = await answered(client)
+        await turn(handle, 2, move="permission_given")
+        await ended(handle)
+        telling = await retold(handle)
+        result = await handle.result()
+    assert (result.outcome, telling.decided) == (Outcome.OPTED_OUT, None)
 
 
 async def test_a_running_call_is_told_to_where_it_stands(client: Client, house: House) -> None:
