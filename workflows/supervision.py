@@ -80,15 +80,20 @@ class Supervision:
             self._delivering = None
 
     def stream_began(self) -> None:
-        """Another gateway has the call: what the one before took and never told of is to be done again."""
-        if self._taken is not None:
-            self._waiting.appendleft((0, self._taken))
-            self._taken = None
+        """Another gateway has the call: what the one before took and never told of is to be done again.
+
+        Unless the supervisor has ordered something else since.
+        """
+        if self._taken is not None and not self._waiting:
+            self._waiting.append((0, self._taken))
+        self._taken = None
 
     async def carry_out_next(self, book: TurnBook, owner: MediaOwner) -> bool:
         """Carry out the oldest order. True when it was done through the carrier: the stream is no more."""
         number, event = self._waiting[0]
         answer = await self._carry_out(book, owner, event)
+        if answer is None:
+            return False
         self._waiting.popleft()
         if number:
             self.answers[number] = answer
@@ -114,20 +119,27 @@ class Supervision:
 
     async def _carry_out(
         self, book: TurnBook, owner: MediaOwner, event: SupervisorOrdered
-    ) -> SuperviseAnswer:
+    ) -> SuperviseAnswer | None:
+        """None: another stream has the call by now, and is to be asked."""
         if not owner.was_ever:
             # Nobody was spoken to: there is no script to move, only a telephone that rings.
             await self._end_call()
             return SuperviseAnswer(by="carrier")
-        done = GONE
+        done, epoch = GONE, book.epoch
         if owner.is_open:
             directive = Directive(
                 call_id=self._call_id, epoch=book.epoch, order=event.order, target=event.target
             )
             self._delivering = event
             done = await _deliver(owner.gateway_id, directive)
+            if self._delivering is None:
+                # A turn has told of it already, whatever became of the answer.
+                return SuperviseAnswer(by="gateway")
+            self._delivering = None
+        if book.epoch != epoch:
+            return None
         if done.accepted:
-            self._taken, self._delivering = self._delivering, None
+            self._taken = event
             return SuperviseAnswer(by="gateway")
         if done.is_here:
             return SuperviseAnswer(by="nobody", reason=done.reason)

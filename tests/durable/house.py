@@ -88,6 +88,8 @@ class House:
     do_not_call: list[DoNotCall] = field(default_factory=list)
     connected: list[ConnectPerson] = field(default_factory=list)
     reconnected: list[str] = field(default_factory=list)
+    directs: asyncio.Event | None = None
+    """When given, the gateway answers no directive before it is set."""
     directives: list[Directive] = field(default_factory=list)
 
     @activity.defn(name=contract.LOAD_SCRIPT)
@@ -135,6 +137,8 @@ class House:
     @activity.defn(name=contract.CARRY_OUT_DIRECTIVE)
     async def carry_out_directive(self, directive: Directive) -> DirectiveDone:
         self.directives.append(directive)
+        if self.directs is not None:
+            await self.directs.wait()
         return DirectiveDone(
             accepted=self.gateway == "alive",
             reason=self.gateway,

@@ -327,6 +327,24 @@ async def test_an_order_that_died_with_its_gateway_is_given_to_the_next(
     assert result.stage == "appointment"
 
 
+async def test_the_newest_order_is_the_one_that_the_next_stream_is_given(
+    client: Client, house: House
+) -> None:
+    async with house.open(client):
+        handle = await answered(client)
+        await opening(handle)
+        await supervise(handle, Order.FORCE_STAGE, stage="pitch")
+        house.directs = asyncio.Event()  # the next one is held
+        second = asyncio.create_task(supervise(handle, Order.FORCE_STAGE, stage="roof"))
+        await until_directives(house, 2)
+        await attach(handle, nonce="n2")
+        house.directs.set()
+        assert (await second).by == "gateway"
+        await hang_up(handle, epoch=2)
+    given = [(directive.epoch, directive.target) for directive in house.directives]
+    assert given == [(1, "pitch"), (1, "roof"), (2, "roof")]
+
+
 async def until_directives(house: House, count: int) -> None:
     async with asyncio.timeout(10):
         while len(house.directives) < count:
