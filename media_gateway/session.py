@@ -8,6 +8,7 @@ workflow as one signal.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, assert_never
@@ -107,6 +108,8 @@ REOPEN_MOST_S = 1.0
 """Between tries to reach the recogniser: a caller does not wait longer."""
 LAST_SIGNAL_S = 2.0
 """After the last turn, for Temporal's acknowledgement before the socket closes."""
+MOST_UNHEARD = 250
+"""Frames: five seconds. What is older would be answered long after it was said."""
 MOST_OUTGOING = 500
 """Messages that the socket did not take: some ten seconds of audio, when 400 ms are the rule."""
 VENDOR_ENDS_WITHIN_S = 2.0
@@ -150,6 +153,8 @@ class CallSession:
         self._prefetch = Prefetch(parts.knowledge.get(self._script.script_id))
         self._head_start = HeadStart(parts.dialogue)
         self._recognition: Recognition | None = None
+        self._unheard: deque[bytes] = deque(maxlen=MOST_UNHEARD)
+        """Frames that came while no recogniser was there: the next one hears them first."""
         self._turn: AgentTurn | None = None
         self._words_final_at: Ms | None = None
         self._fillers_used = 0
@@ -301,6 +306,8 @@ class CallSession:
     def _hear(self, frame: MediaFrame) -> None:
         if self._recognition is not None:
             self._recognition.send(frame.mulaw)
+        else:
+            self._unheard.append(frame.mulaw)
         for change in self._detector.hear(frame.mulaw, frame.timestamp_ms):
             event = SpeechStarted if change.speaking else SpeechStopped
             self._happened(event(at=Ms(change.at_ms)))
@@ -773,6 +780,8 @@ class CallSession:
         while True:
             try:
                 recognition = await self._parts.recogniser.open(key_terms=self._script.key_terms)
+                while self._unheard:
+                    recognition.send(self._unheard.popleft())
                 self._recognition = recognition
                 async for transcript in recognition:
                     wait_s = REOPEN_FIRST_S

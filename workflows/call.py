@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.script.events import CallEnded, Order, SupervisorOrdered
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
+    from workflows.script.moves import why_not_forced
     from workflows.script.parse import ScriptError, compiled_script
     from workflows.search_attributes import (
         ATTEMPT,
@@ -515,11 +516,10 @@ class CallWorkflow:
             )
         if self._supervision.is_full:
             raise ApplicationError("too many orders wait already", type="OrderRefused")
-        if request.order is Order.FORCE_STAGE and request.stage not in script.stages:
-            raise ApplicationError(
-                f"no stage {request.stage!r}; there are {', '.join(script.stages)}",
-                type="OrderRefused",
-            )
+        if request.order is Order.FORCE_STAGE:
+            reason = why_not_forced(script, self._book.state, request.stage)
+            if reason:
+                raise ApplicationError(reason, type="OrderRefused")
         if request.number and not E164.fullmatch(request.number):
             raise ApplicationError("number must be E.164, like +12125550142", type="OrderRefused")
         if request.order is Order.TAKE_OVER and not request.number:

@@ -60,6 +60,8 @@ class TurnMachine:
         """When the present floor began, or was last given a reason to go on."""
         self._is_speaking = False
         self._speech_began = Ms(0)
+        self._first_speech: Ms | None = None
+        """When the caller was first heard to begin."""
         self._last_sound: Ms | None = None
         self._finals: list[str] = []
         self._interim = ""
@@ -231,6 +233,8 @@ class TurnMachine:
         self._speech_began = self._last_sound = min(
             self._now, event.at if event.at is not None else self._now
         )
+        if self._first_speech is None:
+            self._first_speech = self._speech_began
         match self._floor:
             case Floor.OPEN | Floor.PAUSE:
                 self._give_to_caller()
@@ -277,8 +281,11 @@ class TurnMachine:
 
     def _drop_torn_words(self) -> None:
         """A resume line begins: it asks anew for whatever was being said."""
-        if self._resumes:
-            self._resumes = False
+        if not self._resumes:
+            return
+        self._resumes = False
+        first = self._first_speech
+        if first is not None and first < self._policy.torn_before_ms:
             self._is_torn = self._is_speaking or self._awaits_words
             self._finals, self._interim = [], ""
 

@@ -269,5 +269,7 @@ class TurnPolicy:
     """Backstop: a caller's turn is answered, and an agent's cut off, at the latest after this."""
     stuck_ms: int = 15_000
     """Backstop: no audio this long after the fallback was asked for; the floor is open again."""
+    torn_before_ms: int = 250
+    """Speech that is heard this soon on a stream that takes a call up began before it: its beginning is lost."""
     drain_ms: int = 300
     """Between the last mark and the hang-up, so that the last word is not clipped on the line."""

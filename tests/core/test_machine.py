@@ -29,7 +29,7 @@ from workflows.script.events import (
 )
 from workflows.script.machine import advance, initial_state, next_question
 from workflows.script.model import Outcome
-from workflows.script.moves import allowed_moves
+from workflows.script.moves import allowed_moves, why_not_forced
 from workflows.script.turn_events import event_of_turn, heard_event
 
 TO_APPOINTMENT = (
@@ -305,6 +305,13 @@ def test_an_order_that_makes_no_sense_asks_the_stages_question_again() -> None:
     state, effects = advance(SAMPLE, run(SAMPLE), ordered(Order.FORCE_STAGE, "no_such_stage"))
     assert state == run(SAMPLE)
     assert [type(e) for e in effects] == [SpeakLine]
+
+
+def test_nobody_can_force_an_appointment_that_has_no_time() -> None:
+    state = run(SAMPLE)
+    assert advance(SAMPLE, state, ordered(Order.FORCE_STAGE, "booked"))[0] == state
+    assert "appointment_at" in why_not_forced(SAMPLE, state, "booked")
+    assert why_not_forced(SAMPLE, state, "confirm") == ""
 
 
 def test_orders_do_not_wake_a_script_that_is_over() -> None:

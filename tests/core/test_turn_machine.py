@@ -238,6 +238,16 @@ def test_half_a_sentence_from_a_lost_stream_is_not_answered() -> None:
     assert driver.commands(BeginReply) == []
 
 
+def test_a_sentence_that_begins_on_the_new_stream_is_whole_though_the_line_is_late() -> None:
+    driver = _resuming().at(400, SpeechStarted(at=Ms(320)))
+    driver.at(900, ReplyStarted(reply_id=1, interruptible=False)).at(1900, SpeechStopped())
+    driver.at(2500, FinalWords(text="it is a metal roof")).at(4200, ReplyPlayed(reply_id=1))
+    driver.at(9000)
+    assert [c for _, c in driver.commands(BeginReply)] == [
+        BeginReply(reply_id=2, caller_words="it is a metal roof")
+    ]
+
+
 def test_a_sentence_that_begins_after_the_resume_line_did_is_whole() -> None:
     driver = _resuming().at(50, SpeechStarted())
     driver.at(900, ReplyStarted(reply_id=1, interruptible=False)).at(1200, SpeechStopped())

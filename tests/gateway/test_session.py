@@ -8,7 +8,7 @@ import pytest
 
 from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import POLICY, Gateway, Line
-from tests.gateway.fakes import TODAY
+from tests.gateway.fakes import LOUD, TODAY
 from workflows.contracts.payloads import TurnKind, TurnRecord
 from workflows.script.compiled import disclosure
 
@@ -362,6 +362,20 @@ async def test_a_recogniser_that_refuses_is_asked_again(gateway: Gateway) -> Non
     turn = await _answered(gateway, "yes sure")
 
     assert turn.caller_words == "yes sure"
+
+
+async def test_what_is_said_while_no_recogniser_is_there_is_heard_by_the_next(
+    gateway: Gateway,
+) -> None:
+    gateway.recogniser.refusals = 3
+    line = await gateway.stream()
+    line.speak(200)
+    await line.until(lambda: bool(gateway.recogniser.streams))
+    heard = gateway.recogniser.streams[0].heard
+    await line.until(lambda: len(heard) > 160 * 50)
+
+    assert heard.count(LOUD) >= 160 * 10, "every loud frame of the beginning"
+    await line.close()
 
 
 async def test_words_that_a_broken_recogniser_never_finished_are_kept(gateway: Gateway) -> None:

@@ -50,7 +50,7 @@ from workflows.script.events import (
 )
 from workflows.script.lines import known_facts, spoken_line
 from workflows.script.model import Line, Move, Outcome, Script, Slot, SlotValue, Words
-from workflows.script.moves import allowed_moves, askable_slots, missing_slots
+from workflows.script.moves import allowed_moves, askable_slots, missing_slots, why_not_forced
 from workflows.script.slots import parse_slot
 from workflows.script.state import ScriptState
 
@@ -251,7 +251,7 @@ def _enter(
 def _ordered(script: Script, state: ScriptState, event: SupervisorOrdered) -> Step:
     """An order that makes no sense here leaves the call where it is: its question again."""
     match event.order:
-        case Order.FORCE_STAGE if event.target in script.stages:
+        case Order.FORCE_STAGE if not why_not_forced(script, state, event.target):
             state, effects = _enter(script, state, event.target)
             if DISCLOSURE_LINE in state.lines_heard or state.outcome is not None:
                 return state, effects

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflows.script.compiled import OBJECTION_PREFIX, global_moves, staying_moves
-from workflows.script.model import Move, Script, Stage
+from workflows.script.model import Move, Outcome, Script, Stage
 from workflows.script.state import ScriptState
 
 
@@ -37,6 +37,19 @@ def missing_slots(script: Script, state: ScriptState) -> tuple[str, ...]:
     return tuple(
         name for name in stage.collects if script.slots[name].required and name not in state.slots
     )
+
+
+def why_not_forced(script: Script, state: ScriptState, target: str) -> str:
+    """Why a supervisor cannot force this stage now; empty when he can. His word goes before guards, not before facts."""
+    stage = script.stages.get(target)
+    if stage is None:
+        return f"no stage {target!r}; there are {', '.join(script.stages)}"
+    if stage.outcome is not Outcome.APPOINTMENT:
+        return ""
+    needed = {name for name, slot in script.slots.items() if slot.required}
+    needed |= {script.appointment_slot} if script.appointment_slot else set()
+    missing = sorted(needed - state.slots.keys())
+    return f"an appointment needs {', '.join(missing)}: force a stage that asks" if missing else ""
 
 
 def _may_hold(move: Move, stage: Stage, state: ScriptState) -> bool:
