@@ -17,9 +17,12 @@ log = structlog.get_logger(__name__)
 class DrainingServer(uvicorn.Server):
     """The first SIGTERM or SIGINT drains and then stops; a second one stops at once."""
 
-    def __init__(self, config: uvicorn.Config, sessions: Sessions, *, within_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sessions: Sessions, *, notice_s: float, within_s: float
+    ) -> None:
         super().__init__(config)
         self._sessions = sessions
+        self._notice_s = notice_s
         self._within_s = within_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -40,10 +43,10 @@ class DrainingServer(uvicorn.Server):
         Never the base class's: it raises the signal again after serving, and the process would die of it with its
         files and its polls open.
         """
-        if self._loop is None or self._sessions.is_draining:
+        if self._loop is None or self._sessions.is_leaving:
             self.should_exit = self.force_exit = True
             return
-        self._sessions.is_draining = True  # at once: the next stream goes elsewhere
+        self._sessions.is_leaving = True  # at once: the balancer hears of it with its next question
         self._loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
@@ -53,6 +56,9 @@ class DrainingServer(uvicorn.Server):
         began = len(self._sessions)
         log.info("draining", calls=began, within_s=self._within_s)
         try:
+            if began:
+                # A call that is given away before the balancer knows would come back here, and be refused.
+                await asyncio.sleep(self._notice_s)
             broken_off = await self._sessions.drain(within_s=self._within_s)
             log.info("drained", calls=began, broken_off=broken_off)
         except Exception:

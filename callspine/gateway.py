@@ -100,7 +100,12 @@ async def serve_with(
             log_level="warning",
             timeout_graceful_shutdown=5,
         )
-        server = DrainingServer(config, parts.sessions, within_s=settings.drain_within_s)
+        server = DrainingServer(
+            config,
+            parts.sessions,
+            notice_s=settings.drain_notice_s,
+            within_s=settings.drain_within_s,
+        )
         await server.serve()
         return server.force_exit
 

@@ -39,7 +39,10 @@ class Settings(BaseSettings):
     """Signs the one-time stream tokens; every gateway of a cluster needs the same one."""
     most_resumes: int = Field(default=3, ge=0, le=20)
     """How often a call's lost media stream is taken up again before it is ended with an apology."""
-    drain_within_s: float = Field(default=25.0, ge=0, le=600)
+    drain_notice_s: float = Field(default=5.0, ge=0, le=120)
+    """Told to stop, a gateway that has calls first says so at `/health` for this long, so that a balancer has heard it
+    when the calls come back to be taken up elsewhere: longer than the balancer's interval."""
+    drain_within_s: float = Field(default=23.0, ge=0, le=600)
     """Told to stop, a gateway gives each call away between two turns; what is left after this is cut."""
     longest_message_bytes: int = 65_536
     """A media stream message above this is dropped."""

@@ -147,6 +147,7 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
     if "drain_within_s" not in settings.model_fields_set:
         # Nobody is there to take a call over: who stops the whole system does not want to wait for it.
         chosen["DRAIN_WITHIN_S"] = "2"
+        chosen["DRAIN_NOTICE_S"] = "0"
     if not settings.stream_token_secret.get_secret_value():
         chosen["STREAM_TOKEN_SECRET"] = secrets.token_hex(32)
     if not settings.worker_build_id:

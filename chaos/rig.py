@@ -208,7 +208,8 @@ def _environment(var: Path) -> tuple[dict[str, str], dict[str, int]]:
         "CALLSPINE_DATABASE_URL": f"sqlite:///{var / 'callspine.db'}",
         "CALLSPINE_VAR_DIR": str(var),
         "CALLSPINE_PUBLIC_URL": f"http://127.0.0.1:{balancer}",
-        "CALLSPINE_DRAIN_WITHIN_S": "30",
+        "CALLSPINE_DRAIN_WITHIN_S": "25",
+        "CALLSPINE_DRAIN_NOTICE_S": "2",
         "BAML_LOG": "off",
     }
     settings = load_settings_with(environment)

@@ -29,11 +29,11 @@ def create_app(parts: GatewayParts) -> FastAPI:
 
     @app.get("/health")
     async def health(response: Response) -> dict[str, str | int]:
-        """503 while it drains: a balancer sends nothing new here."""
-        if parts.sessions.is_draining:
+        """503 once it is to stop: a balancer sends nothing new here."""
+        if parts.sessions.is_leaving:
             response.status_code = 503
         return {
-            "status": "draining" if parts.sessions.is_draining else "ok",
+            "status": "draining" if parts.sessions.is_leaving else "ok",
             "gateway": parts.gateway_id,
             "calls": len(parts.sessions),
             "outbox": parts.link.depth,

@@ -46,6 +46,8 @@ class Sessions:
         self._by_call: dict[str, LiveCall] = {}
         self._endings: OrderedDict[str, AfterStream] = OrderedDict()
         self._changed = asyncio.Event()
+        self.is_leaving = False
+        """A balancer is to send nothing new here; what comes all the same is taken."""
         self.is_draining = False
         """No new calls are taken."""
 
@@ -93,7 +95,7 @@ class Sessions:
 
         Returns how many had to be broken off in the middle because `within_s` was over.
         """
-        self.is_draining = True
+        self.is_leaving = self.is_draining = True
         for session in list(self._by_call.values()):
             session.hand_over()
         if await self._empty(within_s):

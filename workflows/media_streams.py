@@ -13,8 +13,10 @@ from workflows.contracts.payloads import AfterStream, NextStep
 APOLOGY = "We are sorry, the line is not good. We will call you another time. Goodbye."
 UNATTACHED_WITHIN_S = 60
 """Streams that no gateway takes are tried for so long after the last one that was carried."""
+QUICK_TRIES = 4
+"""Of those, one right after the other: the caller hears nothing meanwhile, and the next gateway may take it."""
 RETRY_PAUSE_S = 2
-"""Between two of them: a gateway that is about to stop has not left the balancer yet."""
+"""Between the later ones: a gateway that is about to stop has not left the balancer yet, or there is none."""
 
 
 class MediaStreams:
@@ -34,6 +36,8 @@ class MediaStreams:
         self.count = 0
         """Streams that were attached."""
         self.resumes = 0
+        self._refused = 0
+        """Streams in a row that no gateway took."""
         self.has_given_up = False
         """The caller hears, or heard, an apology."""
 
@@ -56,6 +60,7 @@ class MediaStreams:
         self.gateway_id = gateway_id
         self.is_open = True
         self.count += 1
+        self._refused = 0
 
     def answer_to(self, nonce: str) -> AfterStream | None:
         """What is known without looking at the call: a repeated question, or one about an older stream."""
@@ -76,7 +81,9 @@ class MediaStreams:
             # No gateway took it: one that is about to stop, or none at all. The next try may find another.
             if (now - self._last_attached_at).total_seconds() > UNATTACHED_WITHIN_S:
                 return self._give_up()
-            return AfterStream(step=NextStep.RECONNECT, pause_s=RETRY_PAUSE_S)
+            self._refused += 1
+            pause_s = RETRY_PAUSE_S if self._refused > QUICK_TRIES else 0
+            return AfterStream(step=NextStep.RECONNECT, pause_s=pause_s)
         self.resumes += 1
         if self.resumes > self._most_resumes:
             return self._give_up()

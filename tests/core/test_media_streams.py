@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from workflows.contracts.payloads import AfterStream, NextStep
-from workflows.media_streams import RETRY_PAUSE_S, UNATTACHED_WITHIN_S, MediaStreams
+from workflows.media_streams import (
+    QUICK_TRIES,
+    RETRY_PAUSE_S,
+    UNATTACHED_WITHIN_S,
+    MediaStreams,
+)
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AGAIN = AfterStream(step=NextStep.RECONNECT)
@@ -42,6 +47,8 @@ def test_a_lost_stream_is_taken_up_so_often_and_no_more() -> None:
 
 def test_a_stream_that_nobody_took_is_tried_again_with_patience() -> None:
     of = streams()
+    for number in range(QUICK_TRIES):
+        assert of.go_on(f"refused at once {number}", NOON) == AGAIN
     for second in range(UNATTACHED_WITHIN_S + 1):
         assert of.go_on(f"refused {second}", NOON + timedelta(seconds=second)) == LATER
     assert of.resumes == 0
