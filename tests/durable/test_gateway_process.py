@@ -50,7 +50,9 @@ async def test_a_second_signal_during_a_drain_stops_at_once(server: Client, tmp_
 
 
 async def test_a_drain_that_fails_still_ends_the_gateway(server: Client, tmp_path: Path) -> None:
-    async with GatewayProcess(server, tmp_path, STUBBORN, "broken", CALLSPINE_DRAIN_NOTICE_S="0") as gateway:
+    async with GatewayProcess(
+        server, tmp_path, STUBBORN, "broken", CALLSPINE_DRAIN_NOTICE_S="0"
+    ) as gateway:
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
     assert seconds < 3
