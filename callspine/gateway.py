@@ -89,7 +89,7 @@ async def serve_with(
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        parts = await compose(settings, http, link, sessions or Sessions())
+        parts = await compose(settings, http, link, Sessions() if sessions is None else sessions)
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,

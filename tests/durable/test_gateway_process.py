@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from bench.no_link import NoLink
+from callspine import gateway as gateway_root
+from callspine.settings import Settings
+from media_gateway.sessions import Sessions
 from tests.durable import stubborn_gateway
 from tests.durable.dev_server import GatewayProcess, dev_server, until
 
 STUBBORN = stubborn_gateway.__name__
+SCRIPT = Path("sales_scripts/solar_consult.yaml")
 
 
 @pytest.fixture
@@ -57,3 +62,23 @@ async def test_a_drain_that_fails_still_ends_the_gateway(server: Client, tmp_pat
     assert status == 0, gateway.said
     assert seconds < 3
     assert events(gateway)[-2:] == ["drain_failed", "gateway_stopped"]
+
+
+async def test_the_calls_that_are_served_are_those_that_directives_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An empty registry is one, too: a directive must not look for its call in another."""
+    given: list[Sessions] = []
+
+    class Composed(Exception):
+        pass
+
+    async def compose(*parts: object) -> None:
+        given.append(parts[-1])  # type: ignore[arg-type]
+        raise Composed
+
+    monkeypatch.setattr(gateway_root, "compose", compose)
+    sessions = Sessions()
+    with pytest.raises(Composed):
+        await gateway_root.serve_with(Settings(_env_file=None), NoLink(SCRIPT), sessions)
+    assert given[0] is sessions
