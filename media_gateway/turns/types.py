@@ -26,6 +26,8 @@ class Floor(Enum):
     """The caller's turn is over and the reply has no audio yet."""
     AGENT = "agent"
     """The agent's audio plays."""
+    OVERLAP = "overlap"
+    """The caller made a sound over a reply: it is held back until it is clear whether he wants the floor."""
     ENDED = "ended"
     """The script is over or the line is gone: nothing more is said."""
 
@@ -39,6 +41,8 @@ class SpeechStarted:
 
     at: Ms | None = None
     """When the sound began; None: when the event came."""
+    is_faint: bool = False
+    """Clearly below this caller's own level: a second voice, babble, the agent's echo. Takes no floor from the agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,14 @@ class FinalWords:
     """A span's finished text; the turn's words are all of them joined. May be empty (a `Finalize` with nothing to say)."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfTurnEstimated:
+    """The ear's belief, renewed at every step of a pause and with every new word."""
+
+    p: float
+    """Probability that the caller's turn ends in this pause, given everything so far; 0 to 1, calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,17 @@ class ReplyStarted:
 
     reply_id: int
     interruptible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyPaused:
+    """Told by the session at once after `PauseReply`: what of the reply the caller has not heard yet."""
+
+    reply_id: int
+    unheard_ms: int
+    """Audio delivered by the voice and not heard; 0 with `is_whole` means that everything was heard."""
+    is_whole: bool
+    """The voice has delivered all of the reply: `unheard_ms` is all that is left of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +159,12 @@ Event = (
     | SpeechStopped
     | InterimWords
     | FinalWords
+    | EndOfTurnEstimated
     | VendorEndOfTurn
     | DtmfHeard
     | AgentTurnOpened
     | ReplyStarted
+    | ReplyPaused
     | ReplyPlayed
     | ReplyFailed
     | ScriptEnded
@@ -160,10 +185,28 @@ class FlushRecogniser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginReply:
-    """The caller's turn is over: answer these words. The machine hands out the id."""
+    """Answer these words. The machine hands out the id."""
 
     reply_id: int
     caller_words: str
+    is_ahead: bool = False
+    """The turn may not be over: make the reply and hold its audio, without any effect, until `CommitReply` or `DropReply`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReply:
+    """The caller's turn is over, and these are its words: let out what was begun ahead."""
+
+    reply_id: int
+    caller_words: str
+    """As they stand now: the same as those of `BeginReply` but for capitals and punctuation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropReply:
+    """The caller goes on: discard what was begun ahead. It never happened, but it was paid for."""
+
+    reply_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +219,20 @@ class PlayFiller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallBack:
     """The reply is too late: drop the model and speak the stage's authored line under the same id."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseReply:
+    """A sound over the reply: `clear` at once and keep the unheard rest; answered by `ReplyPaused`."""
+
+    reply_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeReply:
+    """It was nothing: go on from the first word that was not heard whole."""
 
     reply_id: int
 
@@ -233,8 +290,12 @@ class HangUp:
 Command = (
     FlushRecogniser
     | BeginReply
+    | CommitReply
+    | DropReply
     | PlayFiller
     | FallBack
+    | PauseReply
+    | ResumeReply
     | InterruptReply
     | PromptCaller
     | PressKey
