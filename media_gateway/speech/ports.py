@@ -100,7 +100,9 @@ class VoiceChange:
 
     speaking: bool
     at_ms: int
-    """Stream time of the frame that decided it."""
+    """Stream time of the sound's beginning or end, dated back from the frame that decided it."""
+    is_faint: bool = False
+    """Speech clearly below this caller's own level; see `media_gateway.turns.types.SpeechStarted`."""
 
 
 class VoiceDetector(Protocol):
