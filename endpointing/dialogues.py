@@ -13,6 +13,8 @@ from media_gateway.ears.features import tokens
 from media_gateway.ears.ports import Expectation
 
 LONGEST_WORDS = 60
+MOST_ALIKE, MOST_SHORT = 4, 200
+"""A long sentence that comes again is the crowd worker's template; "yes" is how people answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Turn:
 
 
 def of_dialogues(path: Path, source: str, *, limit: int | None = None) -> list[Turn]:
-    """User turns of a JSON lines file; each different pair of question kind and text at most four times."""
+    """User turns of a JSON lines file; each different text to a question kind at most so often."""
     turns: list[Turn] = []
     seen: dict[tuple[str, str], int] = {}
     for number, dialogue in enumerate(data.json_lines(path)):
@@ -45,7 +47,10 @@ def of_dialogues(path: Path, source: str, *, limit: int | None = None) -> list[T
             expectation = expectation_of(question)
             key = (expectation.value, " ".join(tokens(text)))
             seen[key] = seen.get(key, 0) + 1
-            if seen[key] <= 4 and 0 < len(tokens(text)) <= LONGEST_WORDS:
+            if (
+                seen[key] <= (MOST_SHORT if len(tokens(text)) <= 2 else MOST_ALIKE)
+                and 0 < len(tokens(text)) <= LONGEST_WORDS
+            ):
                 turns.append(
                     Turn(
                         dialogue=f"{source}/{dialogue['id']}",

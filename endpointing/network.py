@@ -68,7 +68,9 @@ def _initial(table: Floats, examples: Examples, chance: np.random.Generator) -> 
     weights: Weights = {"table": table.copy()}
     for layer, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
         spread = np.sqrt(2 / inputs)
-        weights[f"w{layer}"] = (chance.standard_normal((inputs, outputs)) * spread).astype(np.float32)
+        weights[f"w{layer}"] = (chance.standard_normal((inputs, outputs)) * spread).astype(
+            np.float32
+        )
         weights[f"b{layer}"] = np.zeros(outputs, dtype=np.float32)
     return weights
 

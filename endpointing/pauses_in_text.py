@@ -13,7 +13,7 @@ from media_gateway.ears.features import tokens
 from media_gateway.ears.ports import Expectation
 
 SENTENCE, CLAUSE, CONNECTIVE, NUMBER_GROUP, OPEN, ELSEWHERE = 0.6, 0.3, 0.25, 0.4, 0.12, 0.04
-AFTER_YES = 0.15
+AFTER_YES = 0.08
 """Between "yes" and what follows: mostly said in one breath."""
 _CONNECTIVES = frozenset("and but because so or if when which since although then".split())
 _OPEN = frozenset(

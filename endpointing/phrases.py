@@ -15,7 +15,7 @@ from endpointing.data import SEED
 from endpointing.dialogues import Turn
 from media_gateway.ears.ports import Expectation
 
-COPIES = 24
+COPIES = 16
 _ONES = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -45,10 +45,9 @@ def phrases() -> tuple[list[Turn], list[OpenEnd]]:
     for entry in entries:
         expectation = Expectation(entry["expectation"])
         for answer in entry["answers"]:
-            for copy in range(COPIES if "{" in answer else COPIES // 3):
+            for copy in range(COPIES):
                 text, question = filled(answer, chance), chance.choice(entry["questions"])
                 if entry.get("ends", True):
-                    # Named by the template: one answer's fillings are all held out or none is.
                     turns.append(
                         Turn(
                             dialogue=f"phrases/{answer}",
@@ -57,7 +56,7 @@ def phrases() -> tuple[list[Turn], list[OpenEnd]]:
                             text=text,
                         )
                     )
-                elif copy < COPIES // 3:
+                elif copy < COPIES // 2:
                     kind = chance.choice(list(Expectation))
                     open_ends.append(OpenEnd(question=question, expectation=kind, text=text))
     return turns, open_ends

@@ -16,7 +16,9 @@ _YES_NO = re.compile(
     r"^(?:(?:so|ok|okay|great|and|alright|sure|sorry|please)\b[ ,.!]*)*"
     r"(?:is|are|was|do|does|did|would|will|can|could|shall|should|have|has|may|confirm|please confirm)\b"
 )
-_CONFIRM = re.compile(r"confirm|correct\W*$|right\W*$|is that (?:ok|fine|right)|look(?:s)? (?:good|right)")
+_CONFIRM = re.compile(
+    r"confirm|correct\W*$|right\W*$|is that (?:ok|fine|right)|look(?:s)? (?:good|right)"
+)
 
 
 def expectation_of(question: str) -> Expectation:
@@ -29,7 +31,9 @@ def expectation_of(question: str) -> Expectation:
         return Expectation.YES_NO
     is_yes_no = _YES_NO.match(asked) is not None
     for kind, pattern in _RULES:
-        if re.search(pattern, asked) and not (is_yes_no and not re.search(r"tell|know|have your", asked)):
+        if re.search(pattern, asked) and not (
+            is_yes_no and not re.search(r"tell|know|have your", asked)
+        ):
             return kind
     if _CHOICE.search(asked):
         return Expectation.CHOICE

@@ -14,7 +14,19 @@ from media_gateway.ears.features import tokens
 from media_gateway.ears.ports import Expectation
 
 _HESITATIONS = ("um", "uh", "er", "hmm", "you know", "i mean", "like", "well", "let me see")
-_CONNECTIVES = ("and", "but", "so", "because", "and um", "but i", "and the", "so the", "or", "and then", "which is")
+_CONNECTIVES = (
+    "and",
+    "but",
+    "so",
+    "because",
+    "and um",
+    "but i",
+    "and the",
+    "so the",
+    "or",
+    "and then",
+    "which is",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +48,13 @@ def of_turns(turns: Iterable[Turn], *, varied: bool, source_weight: float = 1.0)
     for turn in turns:
         found = prefixes(turn.text, turn.expectation)
         for prefix in found:
-            examples.append(_example(turn, prefix.words, prefix.is_end, prefix.weight * source_weight))
+            examples.append(
+                _example(turn, prefix.words, prefix.is_end, prefix.weight * source_weight)
+            )
         if varied and found:
-            examples += _variations(turn, found[-1].words, [p.words for p in found], source_weight, chance)
+            examples += _variations(
+                turn, found[-1].words, [p.words for p in found], source_weight, chance
+            )
     return examples
 
 

@@ -48,8 +48,8 @@ class Told:
     open_ends: list[OpenEnd]
 
     def examples(self, *, held_out: bool, varied: bool) -> list[Example]:
-        """Of the dialogues that are (not) held out."""
-        parts = ((self.dialogues, 1.0), (self.queries, QUERIES_WEIGHT), (self.phrases, PHRASES_WEIGHT))
+        """Of the dialogues that are (not) held out; our own phrases are always trained on, and probes test them."""
+        parts = ((self.dialogues, 1.0), (self.queries, QUERIES_WEIGHT))
         found = [
             example
             for turns, weight in parts
@@ -59,7 +59,10 @@ class Told:
                 source_weight=weight,
             )
         ]
-        return found if held_out else found + of_open_ends(self.open_ends)
+        if held_out:
+            return found
+        own = of_turns(self.phrases, varied=varied, source_weight=PHRASES_WEIGHT)
+        return found + own + of_open_ends(self.open_ends)
 
 
 def read(folder: Path) -> Told:

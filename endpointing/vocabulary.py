@@ -63,7 +63,8 @@ def _first_directions(vectors: Table, rows: list[int]) -> Table:
 
 def _minilm() -> tuple[dict[str, int], Table]:
     pieces = {
-        line.strip(): at for at, line in enumerate(_VOCABULARY.read_text(encoding="utf-8").splitlines())
+        line.strip(): at
+        for at, line in enumerate(_VOCABULARY.read_text(encoding="utf-8").splitlines())
     }
     held = {i.name: i for i in onnx.load(model_path()).graph.initializer}
     name = "inner.embeddings.word_embeddings.weight"

@@ -86,9 +86,7 @@ def text_inputs(
     tail = said[-LAST_WORDS:]
     if tail:
         ids[-len(tail) :] = [_id(token, vocabulary) for token in tail]
-    return ids, np.array(
-        [*_asked(question, expectation), *_shape(words, said)], dtype=np.float32
-    )
+    return ids, np.array([*_asked(question, expectation), *_shape(words, said)], dtype=np.float32)
 
 
 def _id(token: str, vocabulary: Mapping[str, int]) -> int:
@@ -213,9 +211,7 @@ def _slope(values: Row) -> float:
 
 # --- a moment of a pause --------------------------------------------------------------------------------------------
 
-CHECK_COLUMNS = (
-    "has_text text has_audio audio unheard silence_s turn_s pauses pause_logs".split()
-)
+CHECK_COLUMNS = "has_text text has_audio audio unheard silence_s turn_s pauses pause_logs".split()
 CHECK_FEATURES = len(CHECK_COLUMNS) + len(Expectation)
 _KINDS = {kind: at for at, kind in enumerate(Expectation)}
 LATE_WORDS_MS = 200
