@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 
 from endpointing.curves import THRESHOLDS, TIMEOUTS, Floats, Pauses, of_model, of_timeout
 
@@ -20,7 +21,13 @@ def draw(
     for axis, (name, (pauses, p)) in zip(axes.flat, drawn.items(), strict=False):
         _timeouts(axis, pauses)
         points = of_model(pauses, p, THRESHOLDS)
-        axis.plot([q.delay_s for q in points], [q.cut_ins for q in points], "o-", ms=3, label="model, words")
+        axis.plot(
+            [q.delay_s for q in points],
+            [q.cut_ins for q in points],
+            "o-",
+            ms=3,
+            label="model, words",
+        )
         axis.set_title(f"{name} (drawn pauses)")
     axis = axes.flat[-1]
     for name, (pauses, p) in real.items():
@@ -42,6 +49,8 @@ def draw(
     pyplot.close(figure)
 
 
-def _timeouts(axis: pyplot.Axes, pauses: Pauses) -> None:
+def _timeouts(axis: Axes, pauses: Pauses) -> None:
     points = of_timeout(pauses, TIMEOUTS)
-    axis.plot([q.delay_s for q in points], [q.cut_ins for q in points], "k--", label="fixed timeout")
+    axis.plot(
+        [q.delay_s for q in points], [q.cut_ins for q in points], "k--", label="fixed timeout"
+    )
