@@ -69,7 +69,7 @@ class SegmentDone:
 
 
 class Speech(Protocol):
-    """One agent turn being spoken. Segments are numbered from 0 by the caller and spoken in order."""
+    """One agent turn being spoken. The caller's segment numbers rise, with gaps; they are spoken in that order."""
 
     async def say(self, segment: int, text: str) -> None:
         """Speak a whole sentence or clause. Raises VendorUnavailable."""
