@@ -118,6 +118,11 @@ class AgentTurn:
     making: asyncio.Task[None] | None = None
     playing: asyncio.Task[None] | None = None
 
+    @property
+    def has_words(self) -> bool:
+        """Something is spoken that makes a filler needless."""
+        return any(not segment.is_opener for segment in self.segments)
+
     def is_answer(self, segment: int) -> bool:
         """Whether the answer itself is heard in a segment."""
         if segment >= len(self.segments):

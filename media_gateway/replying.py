@@ -60,7 +60,7 @@ class Replying:
     def fill(self, turn: AgentTurn) -> None:
         """The reply has no words yet: a filler line."""
         lines = self._record.script.filler
-        if not lines or any(not segment.is_opener for segment in turn.segments):
+        if not lines or turn.has_words:
             return
         line = lines[self._fillers_used % len(lines)]
         self._fillers_used += 1

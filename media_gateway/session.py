@@ -17,6 +17,7 @@ from media_gateway.agent_turn import AgentTurn
 from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks, let_go
 from media_gateway.command_runner import CommandRunner
+from media_gateway.ear_briefing import EarBriefing
 from media_gateway.ears.ports import EarEvent, EndEstimate
 from media_gateway.listening import Listening
 from media_gateway.parts import GatewayParts
@@ -133,8 +134,7 @@ class CallSession:
             ended=self._over.set,
         )
         self._ear = parts.ears.open(self._ear_found)
-        self._ear_knows = ("", True, False)
-        """The caller's words, whether they are final, whether the agent speaks."""
+        self._briefing = EarBriefing(self._ear, script)
         self._words_are_final = True
         self._last_chunk = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -176,7 +176,6 @@ class CallSession:
     async def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._ear.close()
         self._replying.close()
         turn = self._speaker.turn
         words = self._machine.caller_words
@@ -185,6 +184,7 @@ class CallSession:
         self._record.unanswered(words)
         # Told before anything is waited for: a vendor that hangs or fails takes no turn with it.
         self._record.media_lost(clean=not self._is_lost)
+        self._ear.close()
         if turn is not None:
             await let_go(silence(turn))
         await self._tasks.cancel_all()
@@ -335,7 +335,7 @@ class CallSession:
 
     def arm(self) -> None:
         """One timer: the machine's deadline or the next audio that is due, whichever is first."""
-        self._tell_ear()
+        self._brief_ear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -347,30 +347,20 @@ class CallSession:
         if due and not self._over.is_set():
             self._timer = self._loop.call_at(self._clock.loop_s(min(due)), self._tick)
 
-    def _tell_ear(self) -> None:
-        """What the ear is to know of the call, whenever it has changed."""
-        words = self._machine.caller_words
-        knows = (
-            words,
-            self._words_are_final or not words,
-            self._playout.is_audible(self._clock.last),
-        )
-        had, self._ear_knows = self._ear_knows, knows
-        if knows[:2] != had[:2]:
-            self._ear.words(words, is_final=knows[1])
-        if knows[2] != had[2]:
-            self._ear.agent_speaks(knows[2])
+    def _brief_ear(self) -> None:
+        self._briefing.words(self._machine.caller_words, are_final=self._words_are_final)
+        self._briefing.agent_speaks(self._playout.is_audible(self._clock.last))
 
     # --- what the speaker tells, see `Driver` --------------------------------------------------
 
     def told(self, turn: AgentTurn) -> None:
         """The turn counts from here on."""
         self._commands.words_final_at = None
-        self._expect()
+        self._briefing.asked(self._record.state)
 
     def finished(self, turn: AgentTurn) -> None:
         """It is over."""
-        self._expect()
+        self._briefing.asked(self._record.state)
 
     def failed_ahead(self, turn: AgentTurn) -> None:
         """Nobody waits for it yet: the machine has it begun anew when its time has come."""

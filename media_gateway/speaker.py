@@ -95,7 +95,7 @@ class Speaker:
 
     async def say(self, turn: AgentTurn, segment: Segment) -> None:
         """The turn's next words. Of a making that was given up, nothing but fillers is spoken."""
-        if not segment.is_filler and turn.making is not asyncio.current_task():
+        if not self._is_wanted(turn, segment):
             return
         if segment.audio is None and segment.line_id:
             segment = replace(segment, audio=self._lines.ready(segment.text))
@@ -103,12 +103,19 @@ class Speaker:
             self.say_ready(turn, segment)
             return
         async with turn.voice_lock:
-            if self.turn is not turn:
+            if not self._is_wanted(turn, segment):
                 return
             try:
                 await self._hand_over(turn, segment)
             except VendorUnavailable as error:
                 self._failed(turn, error)
+
+    def _is_wanted(self, turn: AgentTurn, segment: Segment) -> bool:
+        if segment.is_filler:
+            return (
+                self.turn is turn and not turn.has_words
+            )  # the answer itself may have come meanwhile
+        return self.turn is turn and turn.making is asyncio.current_task()
 
     async def _hand_over(self, turn: AgentTurn, segment: Segment) -> None:
         self._stamp_words(turn, segment)

@@ -27,8 +27,8 @@ from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
     INBOUND_HASH,
     LOUD,
-    FakeDetectors,
     FakeDialogue,
+    FakeEars,
     FakeLink,
     FakeRecogniser,
     FakeVoice,
@@ -58,6 +58,7 @@ class Gateway:
     recogniser: FakeRecogniser
     voice: FakeVoice
     dialogue: FakeDialogue
+    ears: FakeEars
     tokens: StreamTokens
     url: str = ""
     parts: GatewayParts | None = None
@@ -214,6 +215,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         recogniser=FakeRecogniser(),
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
+        ears=FakeEars(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -231,7 +233,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             link=running.link,
             recogniser=running.recogniser,
             voice=running.voice,
-            detectors=FakeDetectors(),
+            ears=running.ears,
             dialogue=running.dialogue,
             policy=POLICY,
         )
