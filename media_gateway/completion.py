@@ -56,6 +56,7 @@ async def tokens_of(
                     return
                 if token := _token(event.data):
                     trace.first_token_s = trace.first_token_s or loop.time()
+                    trace.characters += len(token)
                     yield token
                     due_s = loop.time() + idle_timeout_s
     except TimeoutError:

@@ -73,10 +73,12 @@ ReplyPart = MoveChosen | WordsWritten
 
 @dataclass(slots=True, kw_only=True)
 class ReplyTrace:
-    """When a reply's steps happened, in seconds on the event loop's clock."""
+    """What a reply's making was like. Times in seconds on the event loop's clock."""
 
     request_sent_s: float | None = None
     first_token_s: float | None = None
+    characters: int = 0
+    """That the model has written so far, whatever became of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
