@@ -275,7 +275,7 @@ class Speaker:
         if message is not None:
             self._wire.overtake(message)
         unheard_ms, is_whole = self._playout.unheard_ms(now), self._playout.is_whole
-        if is_whole and not unheard_ms and turn.is_told:
+        if is_whole and not unheard_ms and turn.stamps.first_audio_sent is not None:
             # He waited for the last word; its mark is on its way, and the turn is his.
             self.finish(turn, interrupted=False)
         self._driver.happened(
