@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CHARACTERS_PER_TOKEN = 4
-
 
 @dataclass(slots=True, kw_only=True)
 class AheadCount:
@@ -15,7 +13,7 @@ class AheadCount:
     committed: int = 0
     dropped: int = 0
     wasted_tokens: int = 0
-    """That the model had written of the dropped ones, at four characters a token: a stream that is left gives no count."""
+    """That the model had written of the dropped ones; see `ReplyTrace.tokens_written`."""
 
     def begin(self) -> None:
         """One more is made."""
@@ -25,10 +23,10 @@ class AheadCount:
         """The caller's turn was over, and its words were these."""
         self.committed += 1
 
-    def drop(self, *, characters: int) -> None:
+    def drop(self, *, tokens: int) -> None:
         """It was made for nothing."""
         self.dropped += 1
-        self.wasted_tokens += -(-characters // CHARACTERS_PER_TOKEN)
+        self.wasted_tokens += tokens
 
     def add(self, other: AheadCount) -> None:
         """Take a call's figures into a process's."""

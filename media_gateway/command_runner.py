@@ -172,7 +172,7 @@ class CommandRunner:
 
     def drop(self, turn: AgentTurn) -> None:
         """It was made for nothing, and nobody has seen anything of it."""
-        self.ahead.drop(characters=turn.trace.characters)
+        self.ahead.drop(tokens=turn.trace.tokens_written)
         self._cut(turn)
 
     def _cut(self, turn: AgentTurn) -> None:

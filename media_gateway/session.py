@@ -213,7 +213,7 @@ class CallSession:
             turn.is_ahead = False
             self._speaker.tell(turn)
         elif was_ahead:
-            self._commands.ahead.drop(characters=turn.trace.characters)
+            self._commands.ahead.drop(tokens=turn.trace.tokens_written)
         self._speaker.cut(turn)
         if was_ahead:
             return "" if turn.is_told else words

@@ -8,8 +8,11 @@ STEP_MS = 32
 STARTS_ABOVE, STOPS_BELOW = 0.5, 0.35
 STARTS_AFTER = 2
 """Steps in a row above."""
-STOPS_AFTER = 2
-"""Steps in a row below."""
+STARTS_AT_ONCE = 0.9
+"""One step so sure is enough: 25 ms sooner at the slowest twentieth, no more false starts in 33 minutes of noises."""
+STOPS_AFTER = 3
+"""Steps in a row below. Of 14 meeting clips' stops, those that speech goes on after within 250 ms: 23 of 110 with two
+steps, 10 of 97 with three, 4 of 91 with four; each costs 32 ms."""
 HANG_OVER_MS = 100
 """The graph's own: it goes on seeing speech this long after the last sound (measured median 0.1 s)."""
 
@@ -42,7 +45,7 @@ class Voicing:
         """Take p(speech) of the step that ended at `end_ms`."""
         if not self.is_on:
             self._in_a_row = self._in_a_row + 1 if p >= STARTS_ABOVE else 0
-            if self._in_a_row < STARTS_AFTER:
+            if self._in_a_row < STARTS_AFTER and p < STARTS_AT_ONCE:
                 return None
             self.is_on, self._in_a_row = True, 0
             self.began_ms = max(0, end_ms - STARTS_AFTER * STEP_MS)
