@@ -31,6 +31,7 @@ from tests.gateway.fakes import (
     FakeEars,
     FakeLink,
     FakeRecogniser,
+    FakeRecorder,
     FakeVoice,
 )
 from tests.servers import serving
@@ -58,6 +59,7 @@ class Gateway:
     voice: FakeVoice
     dialogue: FakeDialogue
     ears: FakeEars
+    recorder: FakeRecorder
     tokens: StreamTokens
     url: str = ""
     parts: GatewayParts | None = None
@@ -215,6 +217,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
         ears=FakeEars(),
+        recorder=FakeRecorder(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -233,6 +236,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             recogniser=running.recogniser,
             voice=running.voice,
             ears=running.ears,
+            recorder=running.recorder,
             dialogue=running.dialogue,
             policy=POLICY,
         )
