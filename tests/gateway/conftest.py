@@ -27,8 +27,8 @@ from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
     INBOUND_HASH,
     LOUD,
-    FakeDetectors,
     FakeDialogue,
+    FakeEars,
     FakeLink,
     FakeRecogniser,
     FakeVoice,
@@ -41,7 +41,6 @@ POLICY = TurnPolicy(
     unfinished_pause_ms=400,
     flush_after_ms=60,
     words_wait_ms=600,
-    interrupt_ms=100,
     filler_after_ms=400,
     fallback_after_ms=900,
     silence_ms=2500,
@@ -58,6 +57,7 @@ class Gateway:
     recogniser: FakeRecogniser
     voice: FakeVoice
     dialogue: FakeDialogue
+    ears: FakeEars
     tokens: StreamTokens
     url: str = ""
     parts: GatewayParts | None = None
@@ -214,6 +214,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         recogniser=FakeRecogniser(),
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
+        ears=FakeEars(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -231,7 +232,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             link=running.link,
             recogniser=running.recogniser,
             voice=running.voice,
-            detectors=FakeDetectors(),
+            ears=running.ears,
             dialogue=running.dialogue,
             policy=POLICY,
         )
