@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from media_gateway.openers import Opener
 from media_gateway.ports import ReplyTrace
 from media_gateway.speech.ports import Speech
 from media_gateway.speech.ready_audio import ReadyAudio
@@ -86,6 +87,10 @@ class AgentTurn:
     is_ahead: bool = False
     """Begun before the caller's turn was over: it is held, and has no effect of any kind."""
     trace: ReplyTrace = field(default_factory=ReplyTrace)
+    opener: Opener | None = None
+    """What it begins with while the model still thinks."""
+    has_chosen_opener: bool = False
+    """It is known whether it begins with one."""
     digit: str = ""
     order: Order | None = None
     order_target: str = ""

@@ -164,6 +164,7 @@ class CommandRunner:
             if self._replying.still_fits(turn, command.caller_words):
                 self.ahead.commit()
                 self._stamp_end(turn)
+                self._replying.let_out(turn)
                 self._speaker.commit(turn)
                 return
             self.drop(turn)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from media_gateway.ears.ports import Ears
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
@@ -39,6 +40,8 @@ class GatewayParts:
     knowledge: Mapping[str, Knowledge] = field(default_factory=dict)
     """By script id."""
     lines: LineAudio = field(default_factory=NoLineAudio)
+    openers: OpenerVectors | None = None
+    """None: replies begin with the model's own words."""
     recorder: Recorder = field(default_factory=NoRecorder)
     policy: TurnPolicy = field(default_factory=TurnPolicy)
     sessions: Sessions = field(default_factory=Sessions)

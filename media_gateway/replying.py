@@ -11,6 +11,7 @@ from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.errors import NoUsableReply
 from media_gateway.head_start import HeadStart
+from media_gateway.opener_prefetch import Openers
 from media_gateway.ports import Dialogue, MoveChosen, WordsWritten
 from media_gateway.prefetch import Prefetch
 from media_gateway.speaker import Speaker
@@ -30,6 +31,7 @@ class Replying:
         speaker: Speaker,
         dialogue: Dialogue,
         prefetch: Prefetch,
+        openers: Openers,
         clock: StreamClock,
         tasks: CallTasks,
     ) -> None:
@@ -37,6 +39,7 @@ class Replying:
         self._speaker = speaker
         self._dialogue = dialogue
         self._prefetch = prefetch
+        self._openers = openers
         self._head_start = HeadStart(dialogue)
         self._clock = clock
         self._tasks = tasks
@@ -45,6 +48,7 @@ class Replying:
     def heard(self, caller_words: str) -> None:
         """The caller's words so far: look up and prepare what a reply to them would need."""
         self._prefetch.want(caller_words)
+        self._openers.want(caller_words)
         if self._speaker.turn is None and not self._record.is_over:
             self._head_start.want(self._record.request())
 
@@ -86,18 +90,26 @@ class Replying:
         turn.decided, made_for = state, turn.effects
         return effects == made_for
 
+    def let_out(self, turn: AgentTurn) -> None:
+        """A reply to the caller is held no longer: what it begins with is heard."""
+        if turn.has_chosen_opener:
+            self._openers.said(turn.opener)
+
     def close(self) -> None:
         """Stop looking up and preparing."""
         self._prefetch.close()
+        self._openers.close()
         self._head_start.close()
 
     # --- how it is made ----------------------------------------------------------------------
 
     async def _reply(self, turn: AgentTurn) -> None:
         """Ask the model, check its move, speak."""
+        await self._open(turn)
         passages = await self._prefetch.passages(turn.caller_words)
         turn.passages = tuple(passage.source for passage in passages)
-        request = self._record.request(turn.caller_words, passages)
+        already_said = turn.opener.text if turn.opener is not None else ""
+        request = self._record.request(turn.caller_words, passages, already_said)
         after: list[Segment] = []
         try:
             async with aclosing(
@@ -121,6 +133,19 @@ class Replying:
                 chosen = MoveChosen(move=error.proposed_move, slots={})
                 _, after = await self._choose(turn, chosen)
         await self._lines(turn, after)
+
+    async def _open(self, turn: AgentTurn) -> None:
+        """First words that are ready: they go out at once, or with the reply that is held."""
+        await self._openers.settled(turn.caller_words)
+        opener = turn.opener = self._openers.choose(turn.caller_words, self._record.state)
+        turn.has_chosen_opener = True
+        if not turn.is_ahead:
+            self.let_out(turn)
+        if opener is not None:
+            segment = Segment(
+                text=opener.text, line_id=opener.line_id, is_opener=True, audio=opener.audio
+            )
+            self._speaker.say_ready(turn, segment)
 
     async def _choose(self, turn: AgentTurn, chosen: MoveChosen) -> tuple[bool, list[Segment]]:
         turn.move = chosen.move

@@ -20,6 +20,7 @@ from media_gateway.command_runner import CommandRunner
 from media_gateway.ear_briefing import EarBriefing
 from media_gateway.ears.ports import EarEvent, EndEstimate
 from media_gateway.listening import Listening
+from media_gateway.opener_prefetch import Openers
 from media_gateway.parts import GatewayParts
 from media_gateway.prefetch import Prefetch
 from media_gateway.replying import Replying
@@ -113,6 +114,7 @@ class CallSession:
             speaker=self._speaker,
             dialogue=parts.dialogue,
             prefetch=Prefetch(parts.knowledge.get(script.script_id)),
+            openers=Openers(script, parts.openers, parts.lines),
             clock=self._clock,
             tasks=self._tasks,
         )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import structlog
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import ReadyAudio, SpokenAudio, TextToSpeech, WordTime
+from media_gateway.speech.ports import SpokenAudio, TextToSpeech, WordTime
+from media_gateway.speech.ready_audio import ReadyAudio
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +21,8 @@ MOST_BYTES = 16 << 20
 MOST_WANTED = 2000
 """Lines that wait to be spoken."""
 LINE_WITHIN_S = 20.0
-BREATH_S = 0.2
-"""Between two lines: calls come first."""
+BREATH_S, CALLS_BREATH_S = 0.05, 2.0
+"""Between two lines, and while there are calls: they come first."""
 TRIES = 3
 FIRST_WAIT_S, MOST_WAIT_S = 2.0, 60.0
 """After a voice that failed."""
@@ -34,9 +35,17 @@ LEAD_IN_BYTES = 160
 class LineAudioCache:
     """Implements `LineAudio` on a voice. Memory is bounded: what does not fit is said live."""
 
-    def __init__(self, voice: TextToSpeech, shelf: LineShelf | None = None) -> None:
+    def __init__(
+        self,
+        voice: TextToSpeech,
+        shelf: LineShelf | None = None,
+        *,
+        calls: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`shelf` keeps lines beyond the process; `calls` says how many there are now."""
         self._voice = voice
         self._shelf = shelf
+        self._calls = calls
         self._ready: dict[str, ReadyAudio] = {}
         self._bytes = 0
         self._wanted: deque[str] = deque()
@@ -96,7 +105,7 @@ class LineAudioCache:
             audio = await self._speak(text)
         if self._shelf is not None:
             await asyncio.to_thread(self._shelf.put, text, audio)
-        await asyncio.sleep(BREATH_S)
+        await asyncio.sleep(CALLS_BREATH_S if self._calls() else BREATH_S)
         return audio
 
     async def _speak(self, text: str) -> ReadyAudio:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from media_gateway.speech.ports import ReadyAudio, WordTime
+from media_gateway.speech.ports import WordTime
+from media_gateway.speech.ready_audio import ReadyAudio
 
 log = structlog.get_logger(__name__)
 

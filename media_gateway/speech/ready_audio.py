@@ -23,6 +23,9 @@ class LineAudio(Protocol):
     def ready(self, text: str) -> ReadyAudio | None:
         """The audio of exactly this text in the present voice; None when there is none. In memory: never blocks."""
 
+    async def close(self) -> None:
+        """Make no more. Idempotent."""
+
 
 class NoLineAudio:
     """Nothing is ready; implements LineAudio."""
@@ -30,3 +33,6 @@ class NoLineAudio:
     def ready(self, text: str) -> ReadyAudio | None:
         """See LineAudio."""
         return None
+
+    async def close(self) -> None:
+        """See LineAudio."""
