@@ -75,9 +75,7 @@ class CallRecord:
             return AfterStream(step=NextStep.DIAL, number=self.state.transfer_to)
         return AfterStream(step=NextStep.HANG_UP)
 
-    def request(
-        self, caller_words: str = "", passages: tuple[Passage, ...] = (), already_said: str = ""
-    ) -> ReplyRequest:
+    def request(self, caller_words: str = "", passages: tuple[Passage, ...] = ()) -> ReplyRequest:
         """What the model would be asked now."""
         return ReplyRequest(
             script=self.script,
@@ -86,7 +84,6 @@ class CallRecord:
             history=tuple(self._history[-HISTORY_TURNS:]),
             passages=passages,
             facts=self._attached.facts,
-            already_said=already_said,
         )
 
     def decide(self, event: ScriptEvent) -> tuple[ScriptState, tuple[Effect, ...]]:

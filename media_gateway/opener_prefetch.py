@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from media_gateway.openers import Opener, OpenersSaid, Vector, fitting_openers
-from media_gateway.speech.ready_audio import LineAudio
+from media_gateway.speech.ports import LineAudio
 from workflows.script.compiled import global_moves
 from workflows.script.model import Script
 from workflows.script.openers import openers_in

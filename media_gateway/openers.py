@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio
 from workflows.script.compiled import COMPILED_MOVES, DISCLOSURE_LINE
 from workflows.script.machine import next_question
 from workflows.script.model import Line, Move, OpenerKind, Script, SlotType

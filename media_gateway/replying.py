@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
@@ -91,7 +92,7 @@ class Replying:
         return effects == made_for
 
     def let_out(self, turn: AgentTurn) -> None:
-        """A reply to the caller is held no longer: what it begins with is heard."""
+        """It is held no longer: what it begins with is heard, even if it is taken back, and not said again so soon."""
         if turn.has_chosen_opener:
             self._openers.said(turn.opener)
 
@@ -108,8 +109,9 @@ class Replying:
         await self._open(turn)
         passages = await self._prefetch.passages(turn.caller_words)
         turn.passages = tuple(passage.source for passage in passages)
-        already_said = turn.opener.text if turn.opener is not None else ""
-        request = self._record.request(turn.caller_words, passages, already_said)
+        request = self._record.request(turn.caller_words, passages)
+        if turn.opener is not None:
+            request = replace(request, already_said=turn.opener.text)
         after: list[Segment] = []
         try:
             async with aclosing(
@@ -135,15 +137,15 @@ class Replying:
         await self._lines(turn, after)
 
     async def _open(self, turn: AgentTurn) -> None:
-        """First words that are ready: they go out at once, or with the reply that is held."""
+        """Short first words, if they are ready and certain to fit: heard while the model still thinks."""
         await self._openers.settled(turn.caller_words)
-        opener = turn.opener = self._openers.choose(turn.caller_words, self._record.state)
+        turn.opener = opener = self._openers.choose(turn.caller_words, self._record.state)
         turn.has_chosen_opener = True
         if not turn.is_ahead:
             self.let_out(turn)
         if opener is not None:
             segment = Segment(
-                text=opener.text, line_id=opener.line_id, is_opener=True, audio=opener.audio
+                text=opener.text, line_id=opener.line_id, audio=opener.audio, is_opener=True
             )
             self._speaker.say_ready(turn, segment)
 

@@ -11,8 +11,7 @@ import structlog
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import SpokenAudio, TextToSpeech, WordTime
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio, SpokenAudio, TextToSpeech, WordTime
 
 log = structlog.get_logger(__name__)
 

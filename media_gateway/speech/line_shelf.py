@@ -13,8 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from media_gateway.speech.ports import WordTime
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio, WordTime
 
 log = structlog.get_logger(__name__)
 

@@ -95,6 +95,30 @@ class TextToSpeech(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyAudio:
+    """A whole line, spoken before it is needed."""
+
+    mulaw: bytes
+    words: tuple[WordTime, ...] = ()
+    """Empty where the voice tells no times."""
+
+    @property
+    def duration_ms(self) -> int:
+        """Of all of it."""
+        return len(self.mulaw) // 8
+
+
+class LineAudio(Protocol):
+    """Authored lines that were spoken before."""
+
+    def ready(self, text: str) -> ReadyAudio | None:
+        """The whole line's audio, the words exactly as they would be spoken; None: say it live. Never waits, never raises."""
+
+    async def close(self) -> None:
+        """Make no more of them. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceChange:
     """The caller began or ceased to speak."""
 

@@ -184,7 +184,9 @@ def test_an_opener_that_cannot_be_one_is_refused_with_its_line(line: str, what: 
 
 
 def test_no_move_that_speaks_authored_words_has_openers() -> None:
-    text = SMALL.replace("        to: end\n", "        words: authored\n        openers: [Sure.]\n        to: end\n")
+    text = SMALL.replace(
+        "        to: end\n", "        words: authored\n        openers: [Sure.]\n        to: end\n"
+    )
     assert "its words are authored" in refused(text)
 
 
@@ -218,7 +220,9 @@ def test_a_stage_may_have_its_own_openers_or_none() -> None:
 def test_a_script_without_openers_is_what_it_was() -> None:
     script = parse_script(SMALL, name="s.yaml")
     assert openers_in(script) == ()
-    assert all(openers_of_move(script, "ask", move) == () for move in allowed_moves(script, run(script)))
+    assert all(
+        openers_of_move(script, "ask", move) == () for move in allowed_moves(script, run(script))
+    )
     vector, examples = vectors(script, {})
     assert fitting_openers(script, run(script), "how old are you?", vector, examples) == ()
 
@@ -232,7 +236,11 @@ def test_fixed_lines_are_those_without_placeholders_openers_first() -> None:
     lines = fixed_lines(SAMPLE)
     assert lines[0] == "Good question."
     assert len(set(lines)) == len(lines)
-    for there in ("One moment please.", "Is now a good time for two minutes?", "Are you still there?"):
+    for there in (
+        "One moment please.",
+        "Is now a good time for two minutes?",
+        "Are you still there?",
+    ):
         assert there in lines
     assert any("press nine" in line for line in lines)
     assert not any("{" in line for line in lines)

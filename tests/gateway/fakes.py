@@ -22,8 +22,7 @@ from media_gateway.ports import (
     ReplyTrace,
     WordsWritten,
 )
-from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, Transcript, VoiceChange
 from workflows.contracts.payloads import (
     AfterStream,
     AnsweredBy,
@@ -374,7 +373,7 @@ class FakeDialogue:
                 raise answer
             move, slots, sentences = answer
             if trace is not None:
-                trace.tokens_written += 40 + sum(map(len, sentences))
+                trace.tokens_written += 10 + sum(len(sentence.split()) for sentence in sentences)
             yield MoveChosen(move=move, slots=slots)
             for sentence in sentences:
                 yield WordsWritten(text=sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,11 @@ from media_gateway.errors import VendorUnavailable
 from media_gateway.speech import line_audio
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import SegmentDone, SpokenAudio, WordTime
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, WordTime
 from tests.gateway.fakes import FakeVoice
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.005)
@@ -137,7 +137,7 @@ async def test_a_second_process_takes_the_lines_from_disk(tmp_path: Path) -> Non
     for _ in range(2):
         cache = LineAudioCache(voice, LineShelf(tmp_path, voice="vendor model Joe"))
         cache.want(["Got it."])
-        await until(lambda: cache.ready("Got it.") is not None)
+        await until(partial(cache.ready, "Got it."))
         await cache.close()
     assert voice.said == ["Got it."]
     other = LineAudioCache(voice, LineShelf(tmp_path, voice="vendor model Ann"))
