@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from media_gateway.app import create_app
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
@@ -29,6 +30,8 @@ from tests.gateway.fakes import (
     LOUD,
     FakeDialogue,
     FakeEars,
+    FakeEmbedding,
+    FakeLines,
     FakeLink,
     FakeRecogniser,
     FakeRecorder,
@@ -61,6 +64,8 @@ class Gateway:
     ears: FakeEars
     recorder: FakeRecorder
     tokens: StreamTokens
+    lines: FakeLines = field(default_factory=FakeLines)
+    embedding: FakeEmbedding = field(default_factory=FakeEmbedding)
     url: str = ""
     parts: GatewayParts | None = None
 
@@ -238,6 +243,8 @@ async def gateway() -> AsyncIterator[Gateway]:
             ears=running.ears,
             recorder=running.recorder,
             dialogue=running.dialogue,
+            lines=running.lines,
+            openers=OpenerVectors(running.embedding),
             policy=POLICY,
         )
         return create_app(running.parts)
