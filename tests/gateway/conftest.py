@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from media_gateway.app import create_app
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
@@ -29,8 +30,11 @@ from tests.gateway.fakes import (
     LOUD,
     FakeDialogue,
     FakeEars,
+    FakeEmbedding,
+    FakeLines,
     FakeLink,
     FakeRecogniser,
+    FakeRecorder,
     FakeVoice,
 )
 from tests.servers import serving
@@ -58,7 +62,10 @@ class Gateway:
     voice: FakeVoice
     dialogue: FakeDialogue
     ears: FakeEars
+    recorder: FakeRecorder
     tokens: StreamTokens
+    lines: FakeLines = field(default_factory=FakeLines)
+    embedding: FakeEmbedding = field(default_factory=FakeEmbedding)
     url: str = ""
     parts: GatewayParts | None = None
 
@@ -215,6 +222,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
         ears=FakeEars(),
+        recorder=FakeRecorder(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -233,7 +241,10 @@ async def gateway() -> AsyncIterator[Gateway]:
             recogniser=running.recogniser,
             voice=running.voice,
             ears=running.ears,
+            recorder=running.recorder,
             dialogue=running.dialogue,
+            lines=running.lines,
+            openers=OpenerVectors(running.embedding),
             policy=POLICY,
         )
         return create_app(running.parts)

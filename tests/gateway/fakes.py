@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
+
+import numpy as np
 
 from media_gateway.ears.counts import EarCounts
-from media_gateway.ears.ports import EarEvent, Expectation
+from media_gateway.ears.ports import EarEvent, EndEstimate, Expectation
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
+from media_gateway.openers import Vector
 from media_gateway.ports import (
     MoveChosen,
     PreparedReply,
@@ -18,7 +22,8 @@ from media_gateway.ports import (
     ReplyTrace,
     WordsWritten,
 )
-from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.turns.types import Command, Event, Ms, TurnPolicy
 from workflows.contracts.payloads import (
     AfterStream,
     AnsweredBy,
@@ -154,6 +159,10 @@ class FakeRecognition:
         """Words that are not finished."""
         self._queue.put_nowait(Transcript(text=text, is_final=False))
 
+    def final(self, text: str) -> None:
+        """Words that are finished."""
+        self._queue.put_nowait(Transcript(text=text, is_final=True))
+
     def break_off(self) -> None:
         """The stream is gone."""
         self._queue.put_nowait(VendorUnavailable("fake", "broke off"))
@@ -248,6 +257,42 @@ class FakeVoice:
         return
 
 
+class FakeLines:
+    """Lines that are ready, by their words; none unless a test puts them here."""
+
+    def __init__(self) -> None:
+        self.spoken: dict[str, ReadyAudio] = {}
+
+    def speak(self, *texts: str) -> None:
+        """A hundred milliseconds of sound a word."""
+        for text in texts:
+            self.spoken[text] = ReadyAudio(mulaw=bytes([LOUD]) * 800 * len(text.split()))
+
+    def ready(self, text: str) -> ReadyAudio | None:
+        return self.spoken.get(text)
+
+    async def close(self) -> None:
+        return
+
+
+class FakeEmbedding:
+    """Texts are near each other by the words that they share."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.may.set()
+        self.fails = False
+
+    async def embed(self, text: str) -> Vector:
+        await self.may.wait()
+        if self.fails:
+            raise RuntimeError("no model")
+        vector = np.zeros(384, dtype=np.float32)
+        for word in text.split():
+            vector[crc32(word.encode()) % 384] += 1
+        return vector / max(1e-6, float(np.linalg.norm(vector)))
+
+
 class FakeEar:
     """Any byte but silence is speech, and is told a loop's step later; anything else is told by `finds`."""
 
@@ -260,15 +305,26 @@ class FakeEar:
         self.is_closed = False
         self.is_deaf = False
         """Finds nothing by itself."""
+        self.now_ms = 0
+        """Stream time, as the frames tell it."""
         self._speaking = False
 
     def hear(self, mulaw: bytes, at_ms: int) -> None:
+        self.now_ms = at_ms + len(mulaw) // 8
         speaking = any(byte != 0xFF for byte in mulaw)
         if speaking == self._speaking or self.is_deaf:
             return
         self._speaking = speaking
         change = VoiceChange(speaking=speaking, at_ms=at_ms)
         asyncio.get_running_loop().call_soon(self._tell, change)
+
+    def sound(self, speaking: bool, *, ago_ms: int = 0) -> None:
+        """The caller began or ceased to make sound, so long ago."""
+        self.finds(VoiceChange(speaking=speaking, at_ms=max(0, self.now_ms - ago_ms)))
+
+    def believes(self, p: float) -> None:
+        """That the turn ends here."""
+        self.finds(EndEstimate(p=p))
 
     def _tell(self, event: EarEvent) -> None:
         if not self.is_closed:
@@ -303,6 +359,38 @@ class FakeEars:
         return self.last
 
 
+class FakeRecorder:
+    """Keeps each stream's tape: ("took", event, now), ("timer", None, now), ("commands", commands, None)."""
+
+    def __init__(self) -> None:
+        self.tapes: list[FakeTape] = []
+
+    def open(self, call_id: str, epoch: int, policy: TurnPolicy) -> FakeTape:
+        self.tapes.append(FakeTape(policy))
+        return self.tapes[-1]
+
+
+class FakeTape:
+    def __init__(self, policy: TurnPolicy) -> None:
+        self.policy = policy
+        self.events: list[tuple[Event | None, Ms]] = []
+        """None: the timer."""
+        self.answers: list[list[Command]] = []
+        self.is_closed = False
+
+    def took(self, event: Event, now: Ms) -> None:
+        self.events.append((event, now))
+
+    def timer(self, now: Ms) -> None:
+        self.events.append((None, now))
+
+    def commands(self, commands: Sequence[Command]) -> None:
+        self.answers.append(list(commands))
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
 class FakeDialogue:
     """Gives prepared replies in turn: (move, slots, sentences), or an error to raise."""
 
@@ -333,7 +421,7 @@ class FakeDialogue:
                 raise answer
             move, slots, sentences = answer
             if trace is not None:
-                trace.tokens_written += 40 + sum(map(len, sentences))
+                trace.tokens_written += 10 + sum(len(sentence.split()) for sentence in sentences)
             yield MoveChosen(move=move, slots=slots)
             for sentence in sentences:
                 yield WordsWritten(text=sentence)
