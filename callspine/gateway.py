@@ -148,7 +148,6 @@ async def compose(
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,
             unfinished_pause_ms=settings.unfinished_pause_ms,
-            interrupt_ms=settings.interrupt_ms,
             filler_after_ms=settings.filler_after_ms,
             fallback_after_ms=settings.fallback_after_ms,
             silence_ms=settings.silence_ms,

@@ -118,7 +118,6 @@ class Settings(BaseSettings):
     # --- turn-taking -------------------------------------------------------------------------
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
-    interrupt_ms: int = Field(default=240, ge=60, le=2000)
     filler_after_ms: int = Field(default=1800, ge=200)
     fallback_after_ms: int = Field(default=6000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)

@@ -41,7 +41,6 @@ POLICY = TurnPolicy(
     unfinished_pause_ms=400,
     flush_after_ms=60,
     words_wait_ms=600,
-    interrupt_ms=100,
     filler_after_ms=400,
     fallback_after_ms=900,
     silence_ms=2500,
