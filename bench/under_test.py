@@ -7,7 +7,9 @@ is the peer: the same sockets and HTTP, and nothing in between.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from callspine.settings import load_settings
 
@@ -23,7 +25,11 @@ def main() -> int:
         from callspine.logs import configure
 
         configure("gateway", level=30)
-        uvloop.run(serve_with(settings, NoLink(settings.scripts_dir / "solar_consult.yaml")))
+        heard = os.environ.get("CALLSPINE_BENCH_HEARD")
+        link = NoLink(
+            settings.scripts_dir / "solar_consult.yaml", heard=Path(heard) if heard else None
+        )
+        uvloop.run(serve_with(settings, link))
         return 0
     if sys.argv[1:] == ["linked"]:
         from callspine.gateway import run

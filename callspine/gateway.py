@@ -23,6 +23,7 @@ from callspine.settings import PREFIX, Settings, SettingsError, base_url, requir
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
+from media_gateway.ears.batched import BatchedEars
 from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
@@ -33,7 +34,6 @@ from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import TextToSpeech
-from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
@@ -142,7 +142,7 @@ async def compose(
             model=settings.deepgram_model,
         ),
         voice=_voice(settings),
-        detectors=SileroDetectors(),
+        ears=BatchedEars(),
         dialogue=dialogue,
         knowledge=await _knowledge(settings),
         policy=TurnPolicy(

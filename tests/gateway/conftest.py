@@ -27,8 +27,8 @@ from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
     INBOUND_HASH,
     LOUD,
-    FakeDetectors,
     FakeDialogue,
+    FakeEars,
     FakeLink,
     FakeRecogniser,
     FakeVoice,
@@ -57,6 +57,7 @@ class Gateway:
     recogniser: FakeRecogniser
     voice: FakeVoice
     dialogue: FakeDialogue
+    ears: FakeEars
     tokens: StreamTokens
     url: str = ""
     parts: GatewayParts | None = None
@@ -213,6 +214,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         recogniser=FakeRecogniser(),
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
+        ears=FakeEars(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -230,7 +232,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             link=running.link,
             recogniser=running.recogniser,
             voice=running.voice,
-            detectors=FakeDetectors(),
+            ears=running.ears,
             dialogue=running.dialogue,
             policy=POLICY,
         )

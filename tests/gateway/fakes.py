@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from media_gateway.ears.counts import EarCounts
+from media_gateway.ears.ports import EarEvent, Expectation
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
 from media_gateway.ports import (
     MoveChosen,
@@ -38,7 +40,7 @@ SCRIPT_YAML = Path("sales_scripts/solar_consult.yaml").read_text(encoding="utf-8
 INBOUND_HASH = content_hash(SCRIPT_YAML)
 TODAY = "2026-11-23"
 LOUD = 0x10
-"""A mu-law byte that the fake detector takes for speech; 0xFF is silence."""
+"""A mu-law byte that the fake ear takes for speech; 0xFF is silence."""
 
 
 SCRIPT = parse_script(SCRIPT_YAML, name="script")
@@ -246,23 +248,59 @@ class FakeVoice:
         return
 
 
-class FakeDetector:
-    """Any byte but silence is speech."""
+class FakeEar:
+    """Any byte but silence is speech, and is told a loop's step later; anything else is told by `finds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[EarEvent], None]) -> None:
+        self.finds = tell
+        self.counts = EarCounts()
+        self.known_words: list[tuple[str, bool]] = []
+        self.asked: list[tuple[Expectation, str]] = []
+        self.agent_spoke: list[bool] = []
+        self.is_closed = False
+        self.is_deaf = False
+        """Finds nothing by itself."""
         self._speaking = False
 
-    def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
+    def hear(self, mulaw: bytes, at_ms: int) -> None:
         speaking = any(byte != 0xFF for byte in mulaw)
-        if speaking == self._speaking:
-            return []
+        if speaking == self._speaking or self.is_deaf:
+            return
         self._speaking = speaking
-        return [VoiceChange(speaking=speaking, at_ms=at_ms)]
+        change = VoiceChange(speaking=speaking, at_ms=at_ms)
+        asyncio.get_running_loop().call_soon(self._tell, change)
+
+    def _tell(self, event: EarEvent) -> None:
+        if not self.is_closed:
+            self.finds(event)
+
+    def words(self, text: str, *, is_final: bool) -> None:
+        self.known_words.append((text, is_final))
+
+    def expect(self, expectation: Expectation, question: str) -> None:
+        self.asked.append((expectation, question))
+
+    def habits(self, pauses_ms: Sequence[int]) -> None:
+        return
+
+    def agent_speaks(self, is_speaking: bool) -> None:
+        self.agent_spoke.append(is_speaking)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
-class FakeDetectors:
-    def open(self) -> FakeDetector:
-        return FakeDetector()
+class FakeEars:
+    def __init__(self) -> None:
+        self.opened: list[FakeEar] = []
+
+    @property
+    def last(self) -> FakeEar:
+        return self.opened[-1]
+
+    def open(self, tell: Callable[[EarEvent], None]) -> FakeEar:
+        self.opened.append(FakeEar(tell))
+        return self.last
 
 
 class FakeDialogue:
@@ -294,6 +332,8 @@ class FakeDialogue:
             if isinstance(answer, NoUsableReply):
                 raise answer
             move, slots, sentences = answer
+            if trace is not None:
+                trace.characters += 40 + sum(map(len, sentences))
             yield MoveChosen(move=move, slots=slots)
             for sentence in sentences:
                 yield WordsWritten(text=sentence)

@@ -470,7 +470,7 @@ async def test_what_the_caller_says_while_the_model_thinks_is_one_turn(gateway: 
 async def test_a_line_that_takes_nothing_is_given_up(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media_gateway.session.MOST_OUTGOING", 1)
+    monkeypatch.setattr("media_gateway.wire.MOST_OUTGOING", 1)
     line = await gateway.stream()
 
     await line.until(line.closed.is_set)
