@@ -214,7 +214,7 @@ def _is_time(value: Any) -> bool:
     return fits(value, int) and value >= 0
 
 
-_HINTS = {kind: get_type_HINTS[kind] for kind in (*EVENTS.values(), *COMMANDS.values(), TurnPolicy)}
+_HINTS = {kind: get_type_hints(kind) for kind in (*EVENTS.values(), *COMMANDS.values(), TurnPolicy)}
 
 
 def fits(value: object, hint: Any) -> bool:
