@@ -52,8 +52,7 @@ class Performances:
             for reply in story.replies
             if reply.started is not None or reply.how == "played" or reply.failed
         }
-        answers = [reply for reply in self._free.values() if reply.kind == "BeginReply"]
-        known = answers or list(self._free.values())
+        known = [reply for reply in self._free.values() if reply.kind == "BeginReply"]
         self._latency_ms = _median([_own_latency(reply) for reply in known], LATENCY_MS)
         self._audible_ms = _median([_whole_ms(reply) for reply in known], AUDIBLE_MS)
         self._after_fallback_ms = _median(

@@ -187,7 +187,7 @@ class _Run:
             if len(self.steps) > MOST_STEPS:
                 self.notes.append(f"given up at {now} ms: the run turns in circles")
                 return
-        if now < end:
+        if from_caller:
             self.notes.append(
                 f"the call would have ended at {now} ms: the rest of the record is not used"
             )

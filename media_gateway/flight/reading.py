@@ -126,7 +126,8 @@ def _header(line: bytes) -> tuple[Header, Mapping[str, list[str]], tuple[str, ..
         )
     try:
         schema = {
-            str(name): [str(field) for field in told["classes"][name]] for name in told["classes"]
+            str(name): [str(field) for field in told_fields]
+            for name, told_fields in told["classes"].items()
         }
         policy, assumed = _policy(told["policy"], wrote)
         header = Header(

@@ -234,7 +234,7 @@ class _File:
         except (TypeError, ValueError) as error:
             # A number of numpy's, say: comparing it is another arithmetic than a replay's, so that it is a bug.
             log.error(
-                "step_not_encoded", event=type(step.event).__name__, error=type(error).__name__
+                "step_not_encoded", kind=type(step.event).__name__, error=type(error).__name__
             )
             self._bytes += encode_dropped(1)
             return
