@@ -25,6 +25,7 @@ from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
+from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
@@ -169,7 +170,7 @@ async def compose(
             model=settings.deepgram_model,
         ),
         voice=_voice(settings),
-        ears=BatchedEars(),
+        ears=BatchedEars(OnnxEndModel()),
         dialogue=dialogue,
         knowledge=await _knowledge(settings),
         policy=TurnPolicy(

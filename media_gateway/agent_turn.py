@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from media_gateway.openers import Opener
 from media_gateway.ports import ReplyTrace
-from media_gateway.speech.ports import Speech
-from media_gateway.speech.ready_audio import ReadyAudio
+from media_gateway.speech.ports import ReadyAudio, Speech
 from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind, TurnTimings
 from workflows.script.effects import (
     Effect,
@@ -85,6 +85,7 @@ class AgentTurn:
     caller_words: str = ""
     is_ahead: bool = False
     """Begun before the caller's turn was over: it is held, and has no effect of any kind."""
+    opener: Opener | None = None
     trace: ReplyTrace = field(default_factory=ReplyTrace)
     digit: str = ""
     order: Order | None = None
@@ -122,6 +123,12 @@ class AgentTurn:
     def has_words(self) -> bool:
         """Something is spoken that makes a filler needless."""
         return any(not segment.is_opener for segment in self.segments)
+
+    @property
+    def words_before_answer(self) -> int:
+        """Segments that the turn begins with and that are none of its answer."""
+        answer = (n for n in range(len(self.segments)) if self.is_answer(n))
+        return next(answer, len(self.segments))
 
     def is_answer(self, segment: int) -> bool:
         """Whether the answer itself is heard in a segment."""

@@ -38,10 +38,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
             "calls": len(parts.sessions),
             "outbox": parts.link.depth,
             "outbox_oldest_s": round(parts.link.oldest_age_s),
-            "ahead_begun": parts.sessions.ahead.begun,
-            "ahead_committed": parts.sessions.ahead.committed,
-            "ahead_dropped": parts.sessions.ahead.dropped,
-            "ahead_wasted_tokens": parts.sessions.ahead.wasted_tokens,
+            **parts.sessions.totals.as_fields(),
         }
 
     return app

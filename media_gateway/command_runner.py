@@ -8,7 +8,6 @@ from typing import assert_never
 import structlog
 
 from media_gateway.agent_turn import AgentTurn, Stamps
-from media_gateway.ahead import AheadCount
 from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.listening import Listening
@@ -65,7 +64,8 @@ class CommandRunner:
         self._clock = clock
         self._tasks = tasks
         self._ended = ended
-        self.ahead = AheadCount()
+        self.wasted_tokens = 0
+        """Of answers begun ahead and dropped."""
         self.order: Directive | None = None
         """Given, and not yet obeyed."""
         self.words_final_at: Ms | None = None
@@ -151,8 +151,6 @@ class CommandRunner:
         turn.stamps.end_of_turn = now
 
     def _begin(self, command: BeginReply) -> None:
-        if command.is_ahead:
-            self.ahead.begin()
         turn = self.new_turn(
             command.reply_id, TurnKind.REPLY, command.caller_words, is_ahead=command.is_ahead
         )
@@ -162,7 +160,6 @@ class CommandRunner:
         turn = self._current(command.reply_id)
         if turn is not None and turn.is_ahead:
             if self._replying.still_fits(turn, command.caller_words):
-                self.ahead.commit()
                 self._stamp_end(turn)
                 self._speaker.commit(turn)
                 return
@@ -172,7 +169,7 @@ class CommandRunner:
 
     def drop(self, turn: AgentTurn) -> None:
         """It was made for nothing, and nobody has seen anything of it."""
-        self.ahead.drop(tokens=turn.trace.tokens_written)
+        self.wasted_tokens += turn.trace.tokens_written
         self._cut(turn)
 
     def _cut(self, turn: AgentTurn) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
@@ -11,10 +12,12 @@ from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.errors import NoUsableReply
 from media_gateway.head_start import HeadStart
+from media_gateway.opener_prefetch import Openers
 from media_gateway.ports import Dialogue, MoveChosen, WordsWritten
 from media_gateway.prefetch import Prefetch
 from media_gateway.speaker import Speaker
 from media_gateway.stream_clock import StreamClock
+from workflows.contracts.payloads import TurnKind
 from workflows.script.events import MoveProposed, ScriptEvent
 
 log = structlog.get_logger(__name__)
@@ -30,6 +33,7 @@ class Replying:
         speaker: Speaker,
         dialogue: Dialogue,
         prefetch: Prefetch,
+        openers: Openers,
         clock: StreamClock,
         tasks: CallTasks,
     ) -> None:
@@ -37,6 +41,7 @@ class Replying:
         self._speaker = speaker
         self._dialogue = dialogue
         self._prefetch = prefetch
+        self._openers = openers
         self._head_start = HeadStart(dialogue)
         self._clock = clock
         self._tasks = tasks
@@ -45,6 +50,7 @@ class Replying:
     def heard(self, caller_words: str) -> None:
         """The caller's words so far: look up and prepare what a reply to them would need."""
         self._prefetch.want(caller_words)
+        self._openers.want(caller_words)
         if self._speaker.turn is None and not self._record.is_over:
             self._head_start.want(self._record.request())
 
@@ -86,18 +92,27 @@ class Replying:
         turn.decided, made_for = state, turn.effects
         return effects == made_for
 
+    def told(self, turn: AgentTurn) -> None:
+        """The turn is heard: what it began with is not said again so soon."""
+        if turn.kind is TurnKind.REPLY:
+            self._openers.said(turn.opener)
+
     def close(self) -> None:
         """Stop looking up and preparing."""
         self._prefetch.close()
+        self._openers.close()
         self._head_start.close()
 
     # --- how it is made ----------------------------------------------------------------------
 
     async def _reply(self, turn: AgentTurn) -> None:
         """Ask the model, check its move, speak."""
+        await self._open(turn)
         passages = await self._prefetch.passages(turn.caller_words)
         turn.passages = tuple(passage.source for passage in passages)
         request = self._record.request(turn.caller_words, passages)
+        if turn.opener is not None:
+            request = replace(request, already_said=turn.opener.text)
         after: list[Segment] = []
         try:
             async with aclosing(
@@ -121,6 +136,16 @@ class Replying:
                 chosen = MoveChosen(move=error.proposed_move, slots={})
                 _, after = await self._choose(turn, chosen)
         await self._lines(turn, after)
+
+    async def _open(self, turn: AgentTurn) -> None:
+        """Short first words, if they are ready and certain to fit: heard while the model still thinks."""
+        await self._openers.settled(turn.caller_words)
+        turn.opener = opener = self._openers.choose(turn.caller_words, self._record.state)
+        if opener is not None:
+            segment = Segment(
+                text=opener.text, line_id=opener.line_id, audio=opener.audio, is_opener=True
+            )
+            self._speaker.say_ready(turn, segment)
 
     async def _choose(self, turn: AgentTurn, chosen: MoveChosen) -> tuple[bool, list[Segment]]:
         turn.move = chosen.move

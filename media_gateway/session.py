@@ -20,12 +20,14 @@ from media_gateway.command_runner import CommandRunner
 from media_gateway.ear_briefing import EarBriefing
 from media_gateway.ears.ports import EarEvent, EndEstimate
 from media_gateway.listening import Listening
+from media_gateway.opener_prefetch import Openers
 from media_gateway.parts import GatewayParts
 from media_gateway.prefetch import Prefetch
 from media_gateway.replying import Replying
 from media_gateway.speaker import Speaker, silence
 from media_gateway.speech.ports import Transcript, VoiceChange
 from media_gateway.stream_clock import StreamClock
+from media_gateway.turn_totals import TurnTotals
 from media_gateway.turns.machine import TurnMachine
 from media_gateway.turns.playout import Playout
 from media_gateway.turns.types import (
@@ -113,6 +115,7 @@ class CallSession:
             speaker=self._speaker,
             dialogue=parts.dialogue,
             prefetch=Prefetch(parts.knowledge.get(script.script_id)),
+            openers=Openers(script, parts.openers, parts.lines),
             clock=self._clock,
             tasks=self._tasks,
         )
@@ -191,29 +194,24 @@ class CallSession:
         await self._listening.close()
         await self._parts.link.flush(self._call_id, within_s=LAST_SIGNAL_S)
         self._recorder.close()
-        ahead = self._commands.ahead
-        self._parts.sessions.ahead.add(ahead)
+        totals = TurnTotals(counts=self._machine.counts, wasted_tokens=self._commands.wasted_tokens)
+        self._parts.sessions.totals.add(totals)
         log.info(
             "session_ended",
             turns=self._record.turns,
             lost=self._is_lost,
-            ahead_begun=ahead.begun,
-            ahead_committed=ahead.committed,
-            ahead_dropped=ahead.dropped,
-            ahead_wasted_tokens=ahead.wasted_tokens,
+            **totals.as_fields(),
         )
 
     def _cut_at_the_end(self, turn: AgentTurn, words: str) -> str:
         """Stop what is said or made. Returns what of the caller's words nothing has answered."""
         was_ahead = turn.is_ahead
         if turn.decided is not None and turn.decided.outcome is Outcome.OPTED_OUT:
-            # Believed, whether he waited for the answer or not; so it is no reply made for nothing.
-            if was_ahead:
-                self._commands.ahead.commit()
+            # Believed, whether he waited for the answer or not.
             turn.is_ahead = False
             self._speaker.tell(turn)
         elif was_ahead:
-            self._commands.ahead.drop(tokens=turn.trace.tokens_written)
+            self._commands.wasted_tokens += turn.trace.tokens_written
         self._speaker.cut(turn)
         if was_ahead:
             return "" if turn.is_told else words
@@ -349,6 +347,7 @@ class CallSession:
 
     def _brief_ear(self) -> None:
         self._briefing.words(self._machine.caller_words, are_final=self._words_are_final)
+        self._briefing.habits(self._machine.pauses_ms)
         self._briefing.agent_speaks(self._playout.is_audible(self._clock.last))
 
     # --- what the speaker tells, see `Driver` --------------------------------------------------
@@ -356,6 +355,7 @@ class CallSession:
     def told(self, turn: AgentTurn) -> None:
         """The turn counts from here on."""
         self._commands.words_final_at = None
+        self._replying.told(turn)
         self._briefing.asked(self._record.state)
 
     def finished(self, turn: AgentTurn) -> None:

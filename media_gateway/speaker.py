@@ -15,11 +15,11 @@ from media_gateway.agent_turn import AgentTurn, Segment
 from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.errors import VendorUnavailable
-from media_gateway.speech.ports import Speech, SpokenAudio, TextToSpeech
-from media_gateway.speech.ready_audio import LineAudio
+from media_gateway.speech.ports import LineAudio, Speech, SpokenAudio, TextToSpeech
 from media_gateway.stream_clock import StreamClock
 from media_gateway.turns.playout import Outgoing, Playout
 from media_gateway.turns.types import (
+    AgentWords,
     Event,
     ReplyFailed,
     ReplyPaused,
@@ -188,6 +188,7 @@ class Speaker:
         self._playout.begin_segment(
             number, segment.text, line_id=segment.line_id, must_say=segment.must_say
         )
+        self._driver.happened(AgentWords(reply_id=turn.reply_id, text=segment.text))
         return number
 
     def _stamp_words(self, turn: AgentTurn, segment: Segment) -> None:
@@ -321,8 +322,8 @@ class Speaker:
         if turn.stamps.first_audio_sent is None and not turn.has_lost_voice:
             turn.has_lost_voice = True
             turn.speech = None
-            turn.segments.clear()
-            self._playout.begin_again()
+            kept = self._playout.begin_again(keep=turn.words_before_answer)
+            del turn.segments[kept:]
         else:
             self._give_up(turn)
         asked_before = turn.has_fallen_back

@@ -177,7 +177,11 @@ class Caller:
 
     def _stage(self) -> str:
         played = bytes(self.call.record.played[-160 * 1500 :])
-        heard = [self.truth.agent_words[r.word].text for r in runs(played) if r.word in self.truth.agent_words]
+        heard = [
+            self.truth.agent_words[r.word].text
+            for r in runs(played)
+            if r.word in self.truth.agent_words
+        ]
         text = plain(" ".join(heard))
         at, stage = max(((text.rfind(q), s) for q, s in self.questions.items()), default=(-1, ""))
         return stage if at >= 0 else "any"

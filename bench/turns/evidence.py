@@ -107,7 +107,9 @@ def _answered(record: Record, act: Act, audible: Sequence[bool], until_ms: int) 
     first = next(
         (
             at
-            for at in range(max(0, act.last_ms // FRAME_MS - 1), min(len(audible), until_ms // FRAME_MS))
+            for at in range(
+                max(0, act.last_ms // FRAME_MS - 1), min(len(audible), until_ms // FRAME_MS)
+            )
             if audible[at]
         ),
         None,
@@ -132,7 +134,9 @@ def _interrupted(
     after = sum(
         round(min(run.ms, run.at_ms + run.ms - from_ms))
         for run in heard
-        if words[run.word].context in spoken and from_ms < run.at_ms + run.ms and run.at_ms < until_ms
+        if words[run.word].context in spoken
+        and from_ms < run.at_ms + run.ms
+        and run.at_ms < until_ms
     )
     return Interrupted(
         act=act,

@@ -197,7 +197,9 @@ def next_questions(script: Script) -> dict[str, str]:
     }
     found = {name: text.replace("{appointment_at}", "then") for name, text in found.items()}
     opening = script.stages[script.first_stage].opening.text
-    begin = f"Hi, this is {script.agent_name}, an AI assistant calling from {script.company}. {opening}"
+    begin = (
+        f"Hi, this is {script.agent_name}, an AI assistant calling from {script.company}. {opening}"
+    )
     return {"": begin, **found}
 
 

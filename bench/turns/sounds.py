@@ -76,9 +76,7 @@ class Sounds:
             if pause is not None:
                 pieces.append(np.zeros(pause.ms * LINE_HZ // 1000, dtype=np.float32))
                 at_ms += pause.ms
-        return Sound(
-            samples=np.concatenate(pieces), words=tuple(words), parts_ms=tuple(parts)
-        )
+        return Sound(samples=np.concatenate(pieces), words=tuple(words), parts_ms=tuple(parts))
 
     def noise(self, chance: random.Random) -> tuple[str, Sound]:
         """A sneeze, a bark or a cry of 0.3 to 1.2 s, as loud as speech."""

@@ -127,9 +127,14 @@ class Playout:
         self._anchor = None
         self._shown_interruptible = True
 
-    def begin_again(self) -> None:
-        """The same reply from nothing: what was made of it is of no use. Held if it is."""
-        self.begin_reply(self._reply_id, held=self._is_held)
+    def begin_again(self, *, keep: int) -> int:
+        """The same reply anew, but for so many of its first segments, as far as they are delivered. Returns how many."""
+        kept = next((n for n, s in enumerate(self._segments) if not s.is_complete), keep)
+        kept = min(kept, keep, len(self._segments))
+        del self._segments[kept:]
+        self._is_written = False
+        self._generation += 1
+        return kept
 
     def begin_segment(
         self, number: int, text: str, *, line_id: str = "", must_say: bool = False

@@ -333,7 +333,7 @@ class FakeDialogue:
                 raise answer
             move, slots, sentences = answer
             if trace is not None:
-                trace.characters += 40 + sum(map(len, sentences))
+                trace.tokens_written += 10 + sum(len(sentence.split()) for sentence in sentences)
             yield MoveChosen(move=move, slots=slots)
             for sentence in sentences:
                 yield WordsWritten(text=sentence)
