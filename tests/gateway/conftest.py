@@ -22,6 +22,7 @@ from media_gateway.app import create_app
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
@@ -208,7 +209,13 @@ class Line:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+def recorder() -> Recorder:
+    """Of turn-taking; a module that wants one overrides it."""
+    return NoRecorder()
+
+
+@pytest.fixture
+async def gateway(recorder: Recorder) -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
@@ -235,6 +242,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             ears=running.ears,
             dialogue=running.dialogue,
             policy=POLICY,
+            recorder=recorder,
         )
         return create_app(running.parts)
 
