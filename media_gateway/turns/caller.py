@@ -111,6 +111,7 @@ class Caller:
         """Words came and no sound to them."""
         self.last_sound = now
         self._is_by_words = True
+        self.is_faint = False
         self.awaits_words = bool(self._interim)
 
     def is_cut(self) -> None:

@@ -79,7 +79,7 @@ class Overlap:
     def nothing_at(self, caller: Caller) -> Ms:
         """When it was nothing, if no word comes."""
         longest = self._began + self._policy.longest_overlap_ms
-        if caller.is_speaking:
+        if caller.is_speaking and not caller.is_faint:
             return Ms(longest)
         last = max(self._began, caller.last_sound or 0)
         return Ms(min(longest, last + self._policy.overlap_wait_ms))
@@ -124,7 +124,7 @@ class Overlap:
         verdict = self.verdict(caller)
         if verdict is OverAgent.ECHO:
             return True
-        if verdict is not OverAgent.BACKCHANNEL or self._is_near_end:
+        if verdict is not OverAgent.BACKCHANNEL:
             return False
         noted_at = self._noted_at if self._noted_at is not None else now
         return now - noted_at > self._policy.answered_ahead_ms

@@ -29,6 +29,7 @@ from media_gateway.turns.types import (
     PressKey,
     RecogniserLost,
     ReplyFailed,
+    ReplyPlayed,
     ReplyStarted,
     ScriptEnded,
     SpeechStarted,
@@ -80,6 +81,9 @@ def test_nothing_is_begun_ahead_without_words() -> None:
     assert _begun(driver.at(2110, EndOfTurnEstimated(p=0.9)).at(2300)) == []
     driver.at(2310, InterimWords(text="um")).at(2320, EndOfTurnEstimated(p=0.5))
     assert _begun(driver) == []
+
+    driver = _ahead().at(2120, InterimWords(text="um")).at(2130, EndOfTurnEstimated(p=0.5))
+    assert _begun(driver)[1:] == [(2120, DropReply(reply_id=2))]
 
 
 def test_the_answer_is_let_out_once_the_turn_is_over() -> None:
@@ -146,6 +150,17 @@ def test_a_call_that_wasted_its_share_is_answered_in_time_and_not_before() -> No
 
     assert len(driver.commands(BeginReply)) == 1
     assert (driver.machine.counts.ahead_begun, driver.machine.counts.ahead_dropped) == (1, 1)
+
+
+def test_the_same_words_in_another_turn_are_begun_again() -> None:
+    driver = _ahead().at(2160, FinalWords(text="yes sure")).at(2210, EndOfTurnEstimated(p=0.9))
+    driver.at(2400, ReplyStarted(reply_id=2, interruptible=True)).at(4000, ReplyPlayed(reply_id=2))
+    driver.at(5000, SpeechStarted()).at(5300, InterimWords(text="yes sure"))
+    driver.at(5310, EndOfTurnEstimated(p=0.5))
+    assert driver.said[-1] == (
+        5310,
+        BeginReply(reply_id=3, caller_words="yes sure", is_ahead=True),
+    )
 
 
 def test_a_caller_who_goes_on_keeps_the_answer_until_other_words_come() -> None:

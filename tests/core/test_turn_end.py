@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from media_gateway.turns.types import (
     BeginReply,
     CommitReply,
@@ -83,6 +85,33 @@ def test_the_recognisers_own_end_of_turn_stands_in_for_a_dead_ear() -> None:
     assert _over(driver) == [2250], "words are settled, and it is strong evidence"
 
 
+def test_it_settles_the_words_for_the_ears_belief() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2100, SpeechStopped(at=Ms(2000))).at(2240, EndOfTurnEstimated(p=0.9))
+    assert _over(driver) == []
+    assert _over(driver.at(2250, VendorEndOfTurn())) == [2250]
+
+
+def test_it_may_come_before_the_ear_tells_of_the_silence() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2150, VendorEndOfTurn()).at(2210, SpeechStopped(at=Ms(2000)))
+    assert _over(driver) == [2210]
+
+
+def test_a_sound_after_it_is_the_turn_going_on() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(1900, FinalWords(text="we own the"))
+    driver.at(2150, SpeechStopped(at=Ms(2000))).at(2190, VendorEndOfTurn())
+    driver.at(2195, SpeechStarted()).at(9000)
+    assert _over(driver) == []
+
+
+def test_an_operators_longer_pause_is_not_cut_short() -> None:
+    driver = Driver(replace(POLICY, unfinished_pause_ms=3000))
+    driver.at(1500, SpeechStarted()).at(2150, SpeechStopped(at=Ms(2000)))
+    driver.at(2180, FinalWords(text="we own the")).at(6000)
+    assert _over(driver) == [5000]
+
+
 def test_it_does_not_overrule_an_ear_that_lives() -> None:
     driver = _said().at(2240, EndOfTurnEstimated(p=0.2)).at(2250, VendorEndOfTurn())
     assert _over(driver) == []
@@ -115,6 +144,13 @@ def test_words_without_any_sound_are_waited_for_while_they_grow() -> None:
 def test_a_speech_of_which_no_word_came_is_asked_about() -> None:
     driver = opened().at(1500, SpeechStarted()).at(2600, SpeechStopped(at=Ms(2500))).at(5500)
     assert driver.commands(PromptCaller) == [(5000, PromptCaller(reply_id=2))]
+
+
+def test_two_short_noises_are_no_speech() -> None:
+    driver = opened()
+    for ms in (1500, 5000):
+        driver.at(ms, SpeechStarted()).at(ms + 500, SpeechStopped(at=Ms(ms + 400))).at(ms + 3000)
+    assert driver.commands(PromptCaller) == []
 
 
 def test_a_noise_that_the_recogniser_heard_as_nothing_is_not_asked_about() -> None:
@@ -181,6 +217,22 @@ def test_one_utterance_that_is_finished_twice_is_answered_once() -> None:
     driver.at(2500, FinalWords(text="Yes, sure.")).at(2700, FinalWords(text="Yes, sure."))
     assert driver.commands(InterruptReply) == []
     assert len(driver.commands(BeginReply)) == 1
+    assert driver.machine.caller_words == ""
+
+
+def test_what_he_says_again_is_said_twice() -> None:
+    driver = opened()
+    for ms in (1500, 2500):
+        driver.at(ms, SpeechStarted()).at(ms + 600, SpeechStopped(at=Ms(ms + 500)))
+        driver.at(ms + 650, FinalWords(text="I said no"))
+    assert driver.machine.caller_words == "I said no I said no"
+
+
+def test_a_form_that_comes_very_late_is_taken_for_new_words() -> None:
+    driver = _early("yes").at(2500, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(3200, ReplyPlayed(reply_id=2)).at(2310 + POLICY.words_wait_ms)
+    driver.at(4900, FinalWords(text="Yes.")).at(6000)
+    assert driver.commands(BeginReply)[-1] == (5600, BeginReply(reply_id=3, caller_words="Yes."))
 
 
 def test_a_new_yes_after_the_answer_is_not_the_old_one() -> None:
@@ -203,9 +255,7 @@ def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     assert agent.machine.floor is Floor.AGENT
 
     overlap = speaking().at(3500, SpeechStarted()).at(3600, RecogniserLost())
-    assert overlap.machine.floor is Floor.OVERLAP
-    overlap.at(3700, InterimWords(text="no wait"))
-    assert overlap.machine.floor is Floor.CALLER
+    assert overlap.at(3700, InterimWords(text="no wait")).commands(InterruptReply)
 
 
 def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_from_its_beginning() -> (
@@ -219,3 +269,11 @@ def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_fro
         driver.at(ms - 100, SpeechStopped())
     driver.at(ms, SpeechStarted()).at(ms + 2000)
     assert _over(driver)[0] == 1500 + POLICY.longest_turn_ms
+
+
+def test_the_backstop_counts_through_answers_that_were_taken_back() -> None:
+    driver = Driver(replace(POLICY, longest_turn_ms=5000))
+    driver.at(1500, SpeechStarted()).at(2150, SpeechStopped(at=Ms(2000)))
+    driver.at(2180, FinalWords(text="yes sure")).at(2800, SpeechStarted())
+    driver.at(3000, InterimWords(text="and another thing")).at(9000)
+    assert _over(driver)[:2] == [2700, 6500]

@@ -213,6 +213,11 @@ def test_words_without_a_sound_stop_the_agent_or_not() -> None:
     assert _over(driver) == [(5500, YIELD)]
     assert driver.machine.caller_words == "who is this"
     assert driver.machine.floor is Floor.PAUSE
+    driver.at(5600, FinalWords(text="Who is this?")).at(7000)
+    assert driver.commands(BeginReply)[-1] == (
+        6300,
+        BeginReply(reply_id=3, caller_words="Who is this?"),
+    )
 
 
 def test_a_yes_without_a_sound_in_the_last_moment_is_the_answer() -> None:
@@ -255,6 +260,29 @@ def test_a_second_voice_waits_but_an_opt_out_is_heard_at_any_level() -> None:
     assert _over(driver) == [(4800, YIELD)]
 
 
+def test_a_faint_voice_after_a_cough_holds_nothing_and_keeps_its_words() -> None:
+    driver = _held().at(4300, SpeechStopped(at=Ms(4200)))
+    driver.at(4350, SpeechStarted(is_faint=True)).at(4450, InterimWords(text="dinner is ready"))
+    assert _over(driver.at(5000)) == [(4060, PAUSE), (4650, RESUME)]
+    assert driver.machine.caller_words == "dinner is ready"
+
+
+def test_a_voice_that_was_faint_over_one_reply_says_nothing_of_the_next() -> None:
+    driver = speaking().at(4000, SpeechStarted(is_faint=True)).at(4300, SpeechStopped())
+    driver.at(4400, FinalWords(text="")).at(5000, ReplyPlayed(reply_id=2))
+    driver.at(5100, FinalWords(text="yes")).at(5900, ReplyStarted(reply_id=3, interruptible=True))
+    driver.at(7000, InterimWords(text="who is this"))
+    assert _over(driver) == [(7000, InterruptReply(reply_id=3))]
+
+
+def test_how_near_the_end_one_reply_was_says_nothing_of_the_next() -> None:
+    driver = _held(unheard_ms=300).at(4300, InterimWords(text="yes"))
+    driver.at(4600, SpeechStopped(at=Ms(4400))).at(4700, FinalWords(text="yes")).at(5200)
+    driver.at(5500, ReplyStarted(reply_id=3, interruptible=True))
+    driver.at(7000, InterimWords(text="okay"))
+    assert driver.machine.floor is Floor.AGENT
+
+
 def _first_line() -> Driver:
     driver = Driver()
     driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
@@ -267,6 +295,15 @@ def test_a_hello_on_picking_up_is_answered_by_the_first_line() -> None:
     driver.at(6000, ReplyPlayed(reply_id=1)).at(7000)
     assert _over(driver) == []
     assert driver.machine.floor is Floor.OPEN
+
+
+def test_a_yes_on_picking_up_is_no_answer_to_the_question_that_follows() -> None:
+    driver = Driver()
+    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
+    driver.at(50, FinalWords(text="Yes?")).at(100, ReplyStarted(reply_id=1, interruptible=False))
+    driver.at(4000, ReplyPlayed(reply_id=1))
+    assert driver.machine.floor is Floor.OPEN
+    assert driver.machine.caller_words == ""
 
 
 def test_what_was_said_over_a_must_say_line_stops_what_follows_it() -> None:
@@ -290,6 +327,13 @@ def test_a_sound_while_the_reply_is_made_holds_it_and_words_take_it_back() -> No
     driver = answering().at(2800, SpeechStarted()).at(3000, InterimWords(text="okay"))
     assert _over(driver) == [(2800, PAUSE), (3000, YIELD)]
     assert driver.machine.caller_words == "yes sure okay"
+
+
+def test_a_reply_of_which_nothing_was_made_yet_has_not_been_heard() -> None:
+    driver = answering()
+    driver.unheard_ms = 0
+    driver.at(2800, SpeechStarted())
+    assert driver.machine.floor is Floor.OVERLAP
 
 
 def test_a_cough_while_the_reply_is_made_costs_nothing() -> None:
@@ -321,7 +365,7 @@ def test_a_reply_that_fails_while_it_is_held_falls_back_and_goes_on_being_held()
 def test_a_part_that_must_be_said_goes_on_at_once() -> None:
     driver = answering().at(2800, SpeechStarted())
     driver.at(2900, ReplyStarted(reply_id=2, interruptible=True))
-    assert driver.machine.floor is Floor.OVERLAP
+    assert _over(driver) == [(2800, PAUSE)]
     driver.at(2950, ReplyStarted(reply_id=2, interruptible=False))
     assert _over(driver) == [(2800, PAUSE), (2950, RESUME)]
     assert driver.machine.floor is Floor.AGENT
