@@ -93,6 +93,7 @@ class Driven:
             self.due_s = at_s
 
     def spend(self, work: Callable[[], None]) -> float:
+        """Do it; returns its CPU in microseconds."""
         began = time.thread_time_ns()
         work()
         spent = time.thread_time_ns() - began
@@ -100,6 +101,7 @@ class Driven:
         return spent / 1000
 
     def run_to(self, until_s: float) -> None:
+        """Let the clock run; every tick at its time."""
         while self.due_s is not None and self.due_s <= until_s:
             self.now_s, self.due_s = max(self.now_s, self.due_s), None
             self.ticks_us.append(self.spend(self.pipeline.tick))
@@ -167,7 +169,7 @@ def _cost(model: SpeechModel) -> list[dict[str, str | int | float]]:
 
 
 def _weight(model: SpeechModel) -> float:
-    """kB of one more call, heap and arrays, after 12 s of audio."""
+    """Of one more call, in kB, heap and arrays, after 12 s of audio."""
     audio = _audio()
     driven = Driven(model)
     tracemalloc.start()
@@ -229,7 +231,8 @@ def _coloured(hiss: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     spectrum = np.fft.rfft(hiss)
     spectrum /= np.sqrt(np.maximum(1, np.arange(len(spectrum))))
     pink = np.fft.irfft(spectrum, len(hiss))
-    return (pink * (hiss.std() / pink.std())).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (pink * (hiss.std() / pink.std())).astype(np.float32)
+    return scaled
 
 
 def _listened(

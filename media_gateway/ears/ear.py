@@ -22,6 +22,8 @@ KEPT_STEPS = 125
 LEAST_STEPS = 8
 """A quarter of a second: less sound than this tells the end-of-turn model nothing."""
 ROW = 130
+LEARNS_EVERY = 4
+"""Steps of a voice in the background: it becomes the caller's own after some 9 s without a louder one."""
 STEADY_STEPS = 3
 """Of a tone, before it is called one."""
 
@@ -141,14 +143,17 @@ class CallEar:
         voicing, gate, level = self._voicing, self._gate, self._level
         gate.hear(level_db)
         last_sound_ms = voicing.last_sound_ms
-        turned = voicing.step(p, end_ms)
-        if voicing.is_on:
-            if turned is Turned.ON:
-                is_faint = gate.begins(level.speech_db, end_ms)
-                self._began(voicing.began_ms, last_sound_ms, is_faint=is_faint)
-            elif p >= STARTS_ABOVE and gate.grew(level.speech_db, end_ms):
-                self._began(end_ms - STEP_MS, last_sound_ms, is_faint=False)
-            if p >= STARTS_ABOVE and not gate.is_over_agent(end_ms):
+        caller_db = level.speech_db
+        turned = voicing.step(p, end_ms, is_low=gate.is_background(caller_db))
+        is_speech = p >= STARTS_ABOVE
+        if turned is Turned.ON:
+            is_faint = gate.begins(caller_db, end_ms)
+            self._began(voicing.began_ms, last_sound_ms, is_faint=is_faint)
+        elif voicing.is_on and is_speech and gate.grew(caller_db, end_ms):
+            self._began(end_ms - STEP_MS, last_sound_ms, is_faint=False)
+        if is_speech and not gate.is_over_agent(end_ms):
+            # A voice in the background is learnt from slowly: it may be the caller's, who stepped back.
+            if not voicing.is_masked or self._steps % LEARNS_EVERY == 0:
                 level.speech(level_db)
         elif p < STOPS_BELOW:
             level.quiet(level_db)

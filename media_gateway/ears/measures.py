@@ -39,24 +39,25 @@ class Measures:
 def measured(steps: Floats) -> Measures:
     """Of `[B, 256]` samples in -1..1."""
     offset = steps.mean(axis=1)
-    power = np.einsum("ij,ij->i", steps, steps) / steps.shape[1] - offset * offset
+    centred = steps - offset[:, np.newaxis]
+    power = np.einsum("ij,ij->i", centred, centred) / steps.shape[1]
     level = np.maximum(10.0 * np.log10(np.maximum(power, 1e-12)), SILENT_DB)
     is_clipped = (np.abs(steps) >= TOP).sum(axis=1) >= CLIPPED_SAMPLES
     return Measures(
         level_db=level.tolist(),
         is_clipped=is_clipped.tolist(),
         is_shifted=(np.abs(offset) >= SHIFTED).tolist(),
-        is_tone=_tones(steps, offset, level).tolist(),
+        is_tone=_tones(centred, level).tolist(),
     )
 
 
-def _tones(steps: Floats, offset: Floats, level: Floats) -> npt.NDArray[np.bool_]:
+def _tones(steps: Floats, level: Floats) -> npt.NDArray[np.bool_]:
     """A pure tone is what two samples of linear prediction foretell: x[n] = 2 cos(w) x[n-1] - x[n-2]."""
     is_tone = np.zeros(len(steps), dtype=np.bool_)
     loud = np.flatnonzero(level > TONE_DB)
     if not len(loud):
         return is_tone
-    x = steps[loud] - offset[loud, np.newaxis]
+    x = steps[loud]
     now, last, before = x[:, 2:], x[:, 1:-1], x[:, :-2]
     both = now + before
     share = np.einsum("ij,ij->i", both, last) / np.maximum(np.einsum("ij,ij->i", last, last), 1e-9)

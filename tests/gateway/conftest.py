@@ -32,6 +32,7 @@ from tests.gateway.fakes import (
     FakeEars,
     FakeLink,
     FakeRecogniser,
+    FakeRecorder,
     FakeVoice,
 )
 from tests.servers import serving
@@ -59,6 +60,7 @@ class Gateway:
     voice: FakeVoice
     dialogue: FakeDialogue
     ears: FakeEars
+    recorder: FakeRecorder
     tokens: StreamTokens
     url: str = ""
     parts: GatewayParts | None = None
@@ -222,6 +224,7 @@ async def gateway(recorder: Recorder) -> AsyncIterator[Gateway]:
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
         ears=FakeEars(),
+        recorder=FakeRecorder(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -240,6 +243,7 @@ async def gateway(recorder: Recorder) -> AsyncIterator[Gateway]:
             recogniser=running.recogniser,
             voice=running.voice,
             ears=running.ears,
+            recorder=running.recorder,
             dialogue=running.dialogue,
             policy=POLICY,
             recorder=recorder,
