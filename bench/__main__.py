@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import idle_calls, outbox, reply_path
+from bench import idle_calls, outbox, reply_path, turns
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
@@ -17,6 +17,7 @@ ALL = {
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "turns": turns.main,
 }
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from enum import Enum
 
 from bench.turns.call import Call
+from bench.turns.record import Act, Kind
 from bench.turns.sounds import PITCHES, Sound, Sounds
 from bench.turns.stamps import runs
 from bench.turns.truth import FAULTS_OF_A_CALL, CallTruth, Truth
@@ -21,38 +21,6 @@ ANSWER_WITHIN_S = 14.0
 RESUME_WITHIN_MS = 4000
 """Quiet in the middle of a reply after which it was given up."""
 LONGEST_REPLY_S = 40.0
-
-
-class Kind(Enum):
-    """Of an act."""
-
-    ANSWER = "answer"
-    INTERRUPTION = "interruption"
-    BACKCHANNEL = "backchannel"
-    NOISE = "noise"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """Something that a caller did. Times are ms of the stream."""
-
-    kind: Kind
-    what: str
-    parts_ms: tuple[tuple[int, int], ...]
-    """First and last sound of each breath."""
-    pauses_whole: tuple[bool, ...] = ()
-    fault: str = ""
-    has_background: bool = False
-
-    @property
-    def first_ms(self) -> int:
-        """Its first sound."""
-        return self.parts_ms[0][0]
-
-    @property
-    def last_ms(self) -> int:
-        """Its last sound."""
-        return self.parts_ms[-1][1]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,7 +145,11 @@ class Caller:
 
     def _stage(self) -> str:
         played = bytes(self.call.record.played[-160 * 1500 :])
-        heard = [self.truth.agent_words[r.word].text for r in runs(played) if r.word in self.truth.agent_words]
+        heard = [
+            self.truth.agent_words[r.word].text
+            for r in runs(played)
+            if r.word in self.truth.agent_words
+        ]
         text = plain(" ".join(heard))
         at, stage = max(((text.rfind(q), s) for q, s in self.questions.items()), default=(-1, ""))
         return stage if at >= 0 else "any"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from bench.turns.call import FRAME_MS, Record
-from bench.turns.caller import Act, Kind
+from bench.turns.record import FRAME_MS, Act, Kind, Record
 from bench.turns.stamps import FRAME, Run, is_audible, runs
 from bench.turns.truth import AgentWord
 
@@ -107,7 +107,9 @@ def _answered(record: Record, act: Act, audible: Sequence[bool], until_ms: int) 
     first = next(
         (
             at
-            for at in range(max(0, act.last_ms // FRAME_MS - 1), min(len(audible), until_ms // FRAME_MS))
+            for at in range(
+                max(0, act.last_ms // FRAME_MS - 1), min(len(audible), until_ms // FRAME_MS)
+            )
             if audible[at]
         ),
         None,
@@ -132,7 +134,9 @@ def _interrupted(
     after = sum(
         round(min(run.ms, run.at_ms + run.ms - from_ms))
         for run in heard
-        if words[run.word].context in spoken and from_ms < run.at_ms + run.ms and run.at_ms < until_ms
+        if words[run.word].context in spoken
+        and from_ms < run.at_ms + run.ms
+        and run.at_ms < until_ms
     )
     return Interrupted(
         act=act,
@@ -183,7 +187,7 @@ def _spoken_over(
 def _gap(own: Sequence[Run], from_ms: int) -> tuple[int, float | None]:
     """The longest stop after this time, and when the reply went on after the first one."""
     longest, resumed_at = 0, None
-    for one, two in zip(own, own[1:], strict=False):
+    for one, two in pairwise(own):
         gap = round(two.at_ms - one.at_ms - one.ms)
         if one.at_ms + one.ms > from_ms and gap > BREATH_MS:
             longest = max(longest, gap)

@@ -102,7 +102,9 @@ def _offered(moves: str, form: str, name: str) -> str:
     for text in (form, moves):
         for line in text.splitlines():
             item = line.strip()
-            if item.startswith("- ") and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", item.partition("|")[0]):
+            if item.startswith("- ") and re.search(
+                rf"(?<!\w){re.escape(name)}(?!\w)", item.partition("|")[0]
+            ):
                 return item[2:].split(":")[0].split()[0].strip("`\"'")
     return ""
 

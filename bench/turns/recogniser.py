@@ -128,7 +128,9 @@ class Recogniser:
             self._truth.latencies.final_ms - self._truth.latencies.interim_ms, self._endpointing_ms
         )
         if not speaks and quiet_ms >= wait_ms:
-            self._final(now + self._truth.seconds(self._truth.latencies.interim_ms), speech_final=True)
+            self._final(
+                now + self._truth.seconds(self._truth.latencies.interim_ms), speech_final=True
+            )
         elif self._heard_ms - pending[0].start_ms >= LONGEST_SPAN_MS:
             self._final(now + self._truth.seconds(self._truth.latencies.interim_ms))
         return True

@@ -15,9 +15,12 @@ from twilio.request_validator import RequestValidator
 
 from bench.rig import AUTH_TOKEN, TOKEN_SECRET, under_test
 from bench.turns.call import Call, Door
-from bench.turns.caller import Caller, Kind, Plan
-from bench.turns.evidence import Claim, Judged, judge, ledger_errors
+from bench.turns.caller import Caller, Plan
+from bench.turns.evidence import Claim, judge, ledger_errors
+from bench.turns.figures import Result
+from bench.turns.record import Kind, Record
 from bench.turns.sounds import Sounds
+from bench.turns.stamps import runs
 from bench.turns.truth import CallTruth, Latencies, Truth
 from bench.turns.utterances import Book, parse_book, plain
 from bench.turns.vendors import Addresses, serving
@@ -49,24 +52,14 @@ class Setting:
     seed: int = 7
 
 
-@dataclass(kw_only=True)
-class Result:
-    """Of one run."""
-
-    name: str
-    judged: list[Judged] = field(default_factory=list)
-    ledger: list[int | None] = field(default_factory=list)
-    model_requests: int = 0
-    turns: int = 0
-    """Of callers, that wanted an answer."""
-    faults: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
+def _book(half: str) -> tuple[Script, Book]:
+    script = parse_script(SCRIPT.read_text(encoding="utf-8"), name=str(SCRIPT))
+    return script, parse_book(UTTERANCES.read_text(encoding="utf-8"), half)
 
 
 async def run(setting: Setting, out: Path) -> Result:
     """Make it happen. `out` takes the file of what the gateway told was heard."""
-    script = parse_script(SCRIPT.read_text(encoding="utf-8"), name=str(SCRIPT))
-    book = parse_book(UTTERANCES.read_text(encoding="utf-8"), setting.half)
+    script, book = _book(setting.half)
     truth = Truth(
         Latencies(jitter=setting.jitter),
         seed=setting.seed,
@@ -91,6 +84,7 @@ async def run(setting: Setting, out: Path) -> Result:
         result.judged.append(judge(record, caller.acts, truth.agent_words))
         result.ledger += ledger_errors(record, claims.get(record.call, []), truth.agent_words)
         result.turns += sum(act.kind in (Kind.ANSWER, Kind.INTERRUPTION) for act in caller.acts)
+    result.replies_heard = _replies_heard([c.call.record for c in callers], truth, book)
     result.model_requests, result.faults = truth.model_requests, truth.faults
     result.faults["lost_mark"] = sum(c.call.record.marks_lost for c in callers)
     result.seconds = time.monotonic() - began_s
@@ -174,6 +168,19 @@ def gateway(**settings: str) -> System:
     return started
 
 
+def _replies_heard(records: list[Record], truth: Truth, book: Book) -> int:
+    """Of the model's replies, those of which a word at least was heard."""
+    contexts = {
+        truth.agent_words[run.word].context
+        for record in records
+        for run in runs(bytes(record.played))
+        if run.word in truth.agent_words
+    }
+    texts = [" ".join(word.text for word in truth.contexts[context]) for context in contexts]
+    begins = [" ".join(line.split()[:3]) for line in (*book.replies, *book.explanations)]
+    return sum(any(begin in text for begin in begins) for text in texts)
+
+
 def known_questions(script: Script) -> dict[str, str]:
     """The stage of each question that can be heard, in plain words, as far as it holds no slot."""
     found = {}
@@ -197,7 +204,9 @@ def next_questions(script: Script) -> dict[str, str]:
     }
     found = {name: text.replace("{appointment_at}", "then") for name, text in found.items()}
     opening = script.stages[script.first_stage].opening.text
-    begin = f"Hi, this is {script.agent_name}, an AI assistant calling from {script.company}. {opening}"
+    begin = (
+        f"Hi, this is {script.agent_name}, an AI assistant calling from {script.company}. {opening}"
+    )
     return {"": begin, **found}
 
 

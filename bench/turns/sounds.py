@@ -76,9 +76,7 @@ class Sounds:
             if pause is not None:
                 pieces.append(np.zeros(pause.ms * LINE_HZ // 1000, dtype=np.float32))
                 at_ms += pause.ms
-        return Sound(
-            samples=np.concatenate(pieces), words=tuple(words), parts_ms=tuple(parts)
-        )
+        return Sound(samples=np.concatenate(pieces), words=tuple(words), parts_ms=tuple(parts))
 
     def noise(self, chance: random.Random) -> tuple[str, Sound]:
         """A sneeze, a bark or a cry of 0.3 to 1.2 s, as loud as speech."""
@@ -160,7 +158,6 @@ def _clip(path: Path) -> Samples:
         rate = file.streams.audio[0].rate
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
     whole = np.concatenate(frames, axis=1)
-    mono = whole.mean(axis=0).astype(np.float32)
-    if np.issubdtype(whole.dtype, np.integer):
-        mono = mono / np.float32(np.iinfo(whole.dtype).max)
+    scale = {"i": 2 ** (8 * whole.dtype.itemsize - 1)}.get(whole.dtype.kind, 1)
+    mono = whole.mean(axis=0).astype(np.float32) / np.float32(scale)
     return resample(mono, float(rate or LINE_HZ), LINE_HZ)

@@ -27,9 +27,7 @@ class Addresses:
 
 
 @asynccontextmanager
-async def serving(
-    truth: Truth, book: Book, questions: dict[str, str]
-) -> AsyncIterator[Addresses]:
+async def serving(truth: Truth, book: Book, questions: dict[str, str]) -> AsyncIterator[Addresses]:
     """Serve on free ports of loopback."""
     model = Model(book, truth, questions)
 
@@ -39,7 +37,10 @@ async def serving(
 
     loop = asyncio.get_running_loop()
     http = await loop.create_server(lambda: HttpModel(model.complete), "127.0.0.1", 0)
-    async with serve(connected, "127.0.0.1", 0, compression=None, ping_interval=None) as speech, http:
+    async with (
+        serve(connected, "127.0.0.1", 0, compression=None, ping_interval=None) as speech,
+        http,
+    ):
         yield Addresses(
             speech=f"127.0.0.1:{next(iter(speech.sockets)).getsockname()[1]}",
             model=f"127.0.0.1:{http.sockets[0].getsockname()[1]}",

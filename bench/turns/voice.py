@@ -115,7 +115,9 @@ def _times(words: list[AgentWord], at_ms: int) -> list[tuple[str, float, float]]
 
 def _as_asked(mulaw: bytes, form: dict[str, Any]) -> bytes:
     if form.get("sample_rate") != 8000:
-        raise ValueError(f"the bench's voice speaks at 8000 Hz, asked for {form.get('sample_rate')}")
+        raise ValueError(
+            f"the bench's voice speaks at 8000 Hz, asked for {form.get('sample_rate')}"
+        )
     if form.get("encoding") == "pcm_s16le":
         return decode(mulaw).astype(np.dtype("<i2")).tobytes()
     return mulaw
