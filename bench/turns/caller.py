@@ -6,6 +6,7 @@ An act is kept as it happened; what came of it is judged afterwards, from the re
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.turns.call import Call
@@ -53,14 +54,14 @@ class Caller:
     _said: dict[str, int] = field(default_factory=dict)
     _has_background: bool = False
 
-    async def talk(self, *, has_background: bool) -> None:
-        """From the agent's first words until the plan is done or the line is gone."""
+    async def talk(self, *, has_background: bool, is_enough: Callable[[], bool]) -> None:
+        """From the agent's first words until the plan is done, enough was said by all callers, or the line is gone."""
         self._pitch, self._has_background = self.chance.choice(PITCHES), has_background
         if not await self._agent_begins(20.0):
             return
         await self._agent_ends()
         answers = 0
-        while answers < self.plan.acts_a_call and not self.call.is_over:
+        while answers < self.plan.acts_a_call and not self.call.is_over and not is_enough():
             answers += 1
             await self._speak(Kind.ANSWER, self._answer())
             if not await self._agent_begins(ANSWER_WITHIN_S):

@@ -18,6 +18,7 @@ from bench.turns.call import Call, Door
 from bench.turns.caller import Caller, Plan
 from bench.turns.evidence import Claim, judge, ledger_errors
 from bench.turns.figures import Result
+from bench.turns.model import FIRST_NUMBER
 from bench.turns.record import Kind, Record
 from bench.turns.sounds import Sounds
 from bench.turns.stamps import runs
@@ -84,7 +85,7 @@ async def run(setting: Setting, out: Path) -> Result:
         result.judged.append(judge(record, caller.acts, truth.agent_words))
         result.ledger += ledger_errors(record, claims.get(record.call, []), truth.agent_words)
         result.turns += sum(act.kind in (Kind.ANSWER, Kind.INTERRUPTION) for act in caller.acts)
-    result.replies_heard = _replies_heard([c.call.record for c in callers], truth, book)
+    result.replies_heard = _replies_heard([c.call.record for c in callers], truth)
     result.model_requests, result.faults = truth.model_requests, truth.faults
     result.faults["lost_mark"] = sum(c.call.record.marks_lost for c in callers)
     result.seconds = time.monotonic() - began_s
@@ -102,14 +103,13 @@ class _Crowd:
     knock: Knock
     callers: list[Caller]
     _calls: int = 0
-    _answers: int = 0
     _sounds: Sounds = field(default_factory=Sounds)
 
     async def work(self, place: int) -> None:
         """One after the other, at one place."""
         # Not all at once: the callers of a real line do not breathe in step.
         await asyncio.sleep(0.7 * place)
-        while self._answers < self.setting.answers:
+        while not self._is_enough():
             self._calls += 1
             await self._one(self._calls)
 
@@ -131,10 +131,13 @@ class _Crowd:
         self.callers.append(caller)
         try:
             await caller.call.open()
-            await caller.talk(has_background=has_background)
+            await caller.talk(has_background=has_background, is_enough=self._is_enough)
         finally:
             await caller.call.close()
-        self._answers += sum(act.kind is Kind.ANSWER for act in caller.acts)
+
+    def _is_enough(self) -> bool:
+        said = sum(act.kind is Kind.ANSWER for caller in self.callers for act in caller.acts)
+        return said >= self.setting.answers
 
 
 def gateway(**settings: str) -> System:
@@ -168,7 +171,7 @@ def gateway(**settings: str) -> System:
     return started
 
 
-def _replies_heard(records: list[Record], truth: Truth, book: Book) -> int:
+def _replies_heard(records: list[Record], truth: Truth) -> int:
     """Of the model's replies, those of which a word at least was heard."""
     contexts = {
         truth.agent_words[run.word].context
@@ -176,9 +179,10 @@ def _replies_heard(records: list[Record], truth: Truth, book: Book) -> int:
         for run in runs(bytes(record.played))
         if run.word in truth.agent_words
     }
-    texts = [" ".join(word.text for word in truth.contexts[context]) for context in contexts]
-    begins = [" ".join(line.split()[:3]) for line in (*book.replies, *book.explanations)]
-    return sum(any(begin in text for begin in begins) for text in texts)
+    numbers = {str(FIRST_NUMBER + n) for n in range(1, truth.model_requests + 1)}
+    return sum(
+        any(word.text in numbers for word in truth.contexts[context]) for context in contexts
+    )
 
 
 def known_questions(script: Script) -> dict[str, str]:
