@@ -153,22 +153,27 @@ def gateway(**settings: str) -> System:
             log=told.with_suffix(".log"),
             settings=own | {"CALLSPINE_BENCH_HEARD": str(told)},
         ) as (port, _):
-            url = f"ws://127.0.0.1:{port}/media"
-            signature = RequestValidator(AUTH_TOKEN).compute_signature(url, {})
-            tokens = StreamTokens(TOKEN_SECRET)
-
-            def knock(number: int) -> Door:
-                call_id = f"bench-{number}"
-                token = tokens.issue(call_id, now_s=time.time())
-                return Door(
-                    url=url,
-                    headers={"X-Twilio-Signature": signature},
-                    parameters={"call_id": call_id, "token": token},
-                )
-
-            yield knock
+            yield gateway_doors(port)
 
     return started
+
+
+def gateway_doors(port: int) -> Knock:
+    """Signed as the carrier signs, each with a fresh token."""
+    url = f"ws://127.0.0.1:{port}/media"
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, {})
+    tokens = StreamTokens(TOKEN_SECRET)
+
+    def knock(number: int) -> Door:
+        call_id = f"bench-{number}"
+        token = tokens.issue(call_id, now_s=time.time())
+        return Door(
+            url=url,
+            headers={"X-Twilio-Signature": signature},
+            parameters={"call_id": call_id, "token": token},
+        )
+
+    return knock
 
 
 def _replies_heard(records: list[Record], truth: Truth) -> int:
