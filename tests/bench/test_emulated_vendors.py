@@ -64,15 +64,16 @@ def test_the_reply_has_the_prompts_keys_in_their_order_and_an_offered_move() -> 
     }
 
 
-def test_the_reply_uses_the_prompts_short_names() -> None:
+def test_the_reply_uses_the_prompts_short_names_and_leaves_empty_slots_out() -> None:
     utterance = book("test").find("We do. Together with my brother.")
-    prompt = (
-        "## Moves\n- b: owns: the caller owns the house\n- c: continue_stage: other\n## Slots\n"
-    )
-    form = FORM.replace("move:", "m:").replace("slots:", "s:").replace("say:", "w:")
+    prompt = "## Moves\n- own (owns): the caller owns it\n- ok (continue_stage): other\n## Slots\n"
+    form = "{\n  m: NextMove,\n  s: map<string, string> or null,\n  say: string,\n}\nno spaces"
 
-    assert list(json.loads(in_form(prompt, form, utterance, "Good."))) == ["m", "s", "w"]
-    assert json.loads(in_form(prompt, form, utterance, "Good."))["m"] == "b"
+    assert (
+        in_form(prompt, form, utterance, "Good.")
+        == '{"m":"own","s":{"is_homeowner":"yes"},"say":"Good."}'
+    )
+    assert in_form(prompt, form, None, "Good.") == '{"m":"ok","say":"Good."}'
 
 
 def test_a_move_that_is_not_offered_becomes_going_on() -> None:
