@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from media_gateway.flight import recorder as module
-from media_gateway.flight.files import flights_of
+from media_gateway.flight.files import create, flights_of
 from media_gateway.flight.reading import Flight, read_flight
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.flight.rules import rules_fingerprint
@@ -143,13 +142,11 @@ def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
-    create = module.create
-
     def hanging(*arguments: Any) -> Any:
         assert goes_on.wait(30)
         return create(*arguments)
 
-    monkeypatch.setattr(module, "create", hanging)
+    monkeypatch.setattr("media_gateway.flight.recorder.create", hanging)
     recorder = FlightRecorder(tmp_path, most_waiting=3)
     call = recorder.open("call-1", 1, POLICY)
     with capture_logs() as logs:
@@ -184,7 +181,7 @@ def test_a_full_disk_ends_the_file_after_a_whole_line_and_says_so(
         return write(descriptor, bytes(content)[:5])
 
     with capture_logs() as logs:
-        monkeypatch.setattr(module.os, "write", full)
+        monkeypatch.setattr(os, "write", full)
         say(call, 2)
         call.close()
         recorder.close()

@@ -19,10 +19,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from media_gateway.app import create_app
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
-from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
@@ -30,6 +30,8 @@ from tests.gateway.fakes import (
     LOUD,
     FakeDialogue,
     FakeEars,
+    FakeEmbedding,
+    FakeLines,
     FakeLink,
     FakeRecogniser,
     FakeRecorder,
@@ -62,6 +64,8 @@ class Gateway:
     ears: FakeEars
     recorder: FakeRecorder
     tokens: StreamTokens
+    lines: FakeLines = field(default_factory=FakeLines)
+    embedding: FakeEmbedding = field(default_factory=FakeEmbedding)
     url: str = ""
     parts: GatewayParts | None = None
 
@@ -211,13 +215,7 @@ class Line:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    """Of turn-taking; a module that wants one overrides it."""
-    return NoRecorder()
-
-
-@pytest.fixture
-async def gateway(recorder: Recorder) -> AsyncIterator[Gateway]:
+async def gateway() -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
@@ -245,8 +243,9 @@ async def gateway(recorder: Recorder) -> AsyncIterator[Gateway]:
             ears=running.ears,
             recorder=running.recorder,
             dialogue=running.dialogue,
+            lines=running.lines,
+            openers=OpenerVectors(running.embedding),
             policy=POLICY,
-            recorder=recorder,
         )
         return create_app(running.parts)
 
