@@ -35,6 +35,7 @@ class CallReport(BaseModel):
 
 class MoveOption(BaseModel):
     tag: typing.Optional[str] = None
+    name: typing.Optional[str] = None
     description: typing.Optional[str] = None
     examples: typing.Optional[str] = None
 

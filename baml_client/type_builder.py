@@ -180,7 +180,7 @@ class MoveOptionAst:
     def __init__(self, tb: type_builder.TypeBuilder):
         _tb = tb._tb # type: ignore (we know how to use this private attribute)
         self._bldr = _tb.class_("MoveOption")
-        self._properties: typing.Set[str] = set([  "tag",  "description",  "examples",  ])
+        self._properties: typing.Set[str] = set([  "tag",  "name",  "description",  "examples",  ])
         self._props = MoveOptionProperties(self._bldr, self._properties)
 
     def type(self) -> baml_py.FieldType:
@@ -211,6 +211,10 @@ class MoveOptionProperties:
     @property
     def tag(self) -> type_builder.ClassPropertyViewer:
         return type_builder.ClassPropertyViewer(self.__bldr.property("tag"))
+    
+    @property
+    def name(self) -> type_builder.ClassPropertyViewer:
+        return type_builder.ClassPropertyViewer(self.__bldr.property("name"))
     
     @property
     def description(self) -> type_builder.ClassPropertyViewer:

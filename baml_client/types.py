@@ -56,6 +56,7 @@ class CallReport(BaseModel):
 
 class MoveOption(BaseModel):
     tag: str
+    name: str
     description: str
     examples: str
 

@@ -30,17 +30,21 @@ from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
+from media_gateway.speech.line_audio import LineAudioCache
+from media_gateway.speech.line_shelf import LineShelf
 from media_gateway.speech.ports import TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
+from workflows.script.fixed_lines import fixed_lines
 from workflows.script.parse import compiled_script, content_hash
 
 log = structlog.get_logger(__name__)
@@ -152,6 +156,14 @@ async def compose(
         idle_timeout_s=settings.llm_idle_timeout_s,
     )
     await dialogue.warm()
+    embedder, voice = Embedder(), _voice(settings)
+    shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
+    lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
+    openers = OpenerVectors(embedder) if settings.openers else None
+    for script in usable_scripts(settings.scripts_dir).values():
+        lines.want(fixed_lines(script))
+        if openers is not None:
+            openers.want(script)
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -169,10 +181,12 @@ async def compose(
             api_key=settings.deepgram_api_key.get_secret_value(),
             model=settings.deepgram_model,
         ),
-        voice=_voice(settings),
+        voice=voice,
         ears=BatchedEars(OnnxEndModel()),
         dialogue=dialogue,
-        knowledge=await _knowledge(settings),
+        knowledge=await _knowledge(settings, embedder),
+        lines=lines,
+        openers=openers,
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,
             unfinished_pause_ms=settings.unfinished_pause_ms,
@@ -202,9 +216,14 @@ def _voice(settings: Settings) -> TextToSpeech:
     )
 
 
-async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
+def _sound_of(settings: Settings) -> str:
+    """All that makes the voice sound as it does: lines spoken by another one are not its."""
+    address = base_url(settings.cartesia_base_url)
+    return f"cartesia {address} {settings.cartesia_model} {settings.cartesia_voice_id}"
+
+
+async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:
     """One collection a script: a payload filter over all of them would be slow in local mode."""
-    embedder = Embedder()
     found: dict[str, Knowledge] = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
         compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it

@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     var_dir: Path = Path("var")
 
     # --- stores ------------------------------------------------------------------------------
+    line_audio_dir: Path = Path("var/line_audio")
+    """Authored lines, spoken once: a gateway that starts again takes them from here. May be deleted, may be shared."""
     outbox_dir: Path = Path("var/outbox")
     """Messages that Temporal has not acknowledged, in `<gateway_id>.db`: a local disk that outlives the process."""
     scripts_dir: Path = Path("sales_scripts")
@@ -124,6 +126,8 @@ class Settings(BaseSettings):
     filler_after_ms: int = Field(default=1800, ge=200)
     fallback_after_ms: int = Field(default=6000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)
+    openers: bool = True
+    """Replies begin with a script's short first words (`Got it.`) where they fit, before the model's are there."""
 
     @field_validator("codec_keys")
     @classmethod

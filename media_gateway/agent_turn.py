@@ -86,6 +86,9 @@ class AgentTurn:
     is_ahead: bool = False
     """Begun before the caller's turn was over: it is held, and has no effect of any kind."""
     opener: Opener | None = None
+    """What it begins with while the model still thinks."""
+    has_chosen_opener: bool = False
+    """It is known whether it begins with one."""
     trace: ReplyTrace = field(default_factory=ReplyTrace)
     digit: str = ""
     order: Order | None = None

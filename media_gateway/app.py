@@ -18,6 +18,9 @@ def create_app(parts: GatewayParts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await parts.link.close()
+        await parts.lines.close()
+        if parts.openers is not None:
+            parts.openers.close()
         await parts.voice.close()
         for knowledge in parts.knowledge.values():
             await knowledge.close()

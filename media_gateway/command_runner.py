@@ -161,6 +161,7 @@ class CommandRunner:
         if turn is not None and turn.is_ahead:
             if self._replying.still_fits(turn, command.caller_words):
                 self._stamp_end(turn)
+                self._replying.let_out(turn)
                 self._speaker.commit(turn)
                 return
             self.drop(turn)

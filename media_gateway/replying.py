@@ -17,7 +17,6 @@ from media_gateway.ports import Dialogue, MoveChosen, WordsWritten
 from media_gateway.prefetch import Prefetch
 from media_gateway.speaker import Speaker
 from media_gateway.stream_clock import StreamClock
-from workflows.contracts.payloads import TurnKind
 from workflows.script.events import MoveProposed, ScriptEvent
 
 log = structlog.get_logger(__name__)
@@ -92,9 +91,9 @@ class Replying:
         turn.decided, made_for = state, turn.effects
         return effects == made_for
 
-    def told(self, turn: AgentTurn) -> None:
-        """The turn is heard: what it began with is not said again so soon."""
-        if turn.kind is TurnKind.REPLY:
+    def let_out(self, turn: AgentTurn) -> None:
+        """It is held no longer: what it begins with is heard, even if it is taken back, and not said again so soon."""
+        if turn.has_chosen_opener:
             self._openers.said(turn.opener)
 
     def close(self) -> None:
@@ -141,6 +140,9 @@ class Replying:
         """Short first words, if they are ready and certain to fit: heard while the model still thinks."""
         await self._openers.settled(turn.caller_words)
         turn.opener = opener = self._openers.choose(turn.caller_words, self._record.state)
+        turn.has_chosen_opener = True
+        if not turn.is_ahead:
+            self.let_out(turn)
         if opener is not None:
             segment = Segment(
                 text=opener.text, line_id=opener.line_id, audio=opener.audio, is_opener=True

@@ -355,7 +355,6 @@ class CallSession:
     def told(self, turn: AgentTurn) -> None:
         """The turn counts from here on."""
         self._commands.words_final_at = None
-        self._replying.told(turn)
         self._briefing.asked(self._record.state)
 
     def finished(self, turn: AgentTurn) -> None:

@@ -87,6 +87,7 @@ def turn_context(request: ReplyRequest) -> types.TurnContext:
         moves=[
             types.MoveOption(
                 tag=tags[move.name],
+                name=move.name,
                 description=move.description,
                 examples=" / ".join(move.examples),
             )

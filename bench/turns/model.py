@@ -88,13 +88,16 @@ def in_form(system: str, form: str, utterance: Utterance | None, say: str) -> st
     slots = [{"name": k, "value": v} for k, v in (utterance.slots if utterance else {}).items()]
     found: dict[str, object] = {}
     for key, kind in _KEY.findall(form):
-        if kind.strip().startswith("["):
+        if kind.strip().startswith("map"):
+            if utterance and utterance.slots:
+                found[key] = dict(utterance.slots)
+        elif kind.strip().startswith("["):
             found[key] = slots
         elif not found:
             found[key] = move
         elif "string" in kind:
             found[key] = say
-    return json.dumps(found or {"move": move, "slots": slots, "say": say})
+    return json.dumps(found or {"move": move, "slots": slots, "say": say}, separators=(",", ":"))
 
 
 def _offered(moves: str, form: str, name: str) -> str:

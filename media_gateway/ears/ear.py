@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media_gateway.ears.counts import EarCounts
+from media_gateway.ears.features import LEAST_STEPS
 from media_gateway.ears.framing import Framing
 from media_gateway.ears.gate import LevelGate
 from media_gateway.ears.levels import CallerLevel
@@ -19,8 +20,6 @@ from media_gateway.speech.ports import VoiceChange
 
 KEPT_STEPS = 125
 """4 s of rows for the end-of-turn model: 65 kB, the most of what a call's ear weighs."""
-LEAST_STEPS = 8
-"""A quarter of a second: less sound than this tells the end-of-turn model nothing."""
 ROW = 130
 LEARNS_EVERY = 4
 """Steps of a voice in the background: it becomes the caller's own after some 9 s without a louder one."""
@@ -76,7 +75,7 @@ class CallEar:
         self._rows: npt.NDArray[np.float32] = np.zeros((KEPT_STEPS, ROW), dtype=np.float32)
         self._steps = 0
         """Of audio since the last gap; the next row is written at this, modulo the ring."""
-        self._quiet_steps = 0
+        self._step_end_ms = 0
         self._tones = 0
         self._told_ms = 0
 
@@ -140,11 +139,13 @@ class CallEar:
         """Take the model's answer about the step that ended at `end_ms`."""
         self._rows[self._steps % KEPT_STEPS] = row
         self._steps += 1
+        self._step_end_ms = end_ms
         voicing, gate, level = self._voicing, self._gate, self._level
         gate.hear(level_db)
         last_sound_ms = voicing.last_sound_ms
         caller_db = level.speech_db
-        turned = voicing.step(p, end_ms, is_low=gate.is_background(caller_db))
+        is_low = (voicing.is_on or voicing.is_masked) and gate.is_background(caller_db)
+        turned = voicing.step(p, end_ms, is_low=is_low)
         is_speech = p >= STARTS_ABOVE
         if turned is Turned.ON:
             is_faint = gate.begins(caller_db, end_ms)
@@ -157,7 +158,6 @@ class CallEar:
                 level.speech(level_db)
         elif p < STOPS_BELOW:
             level.quiet(level_db)
-        self._quiet_steps = self._quiet_steps + 1 if p < STOPS_BELOW else 0
         if turned is Turned.OFF:
             self.wants_audio_score = True
             self._stopped()
@@ -173,22 +173,20 @@ class CallEar:
         """What went before is not joined to what follows: a gap, or a model that failed. A sound ends at `at_ms`."""
         if self._voicing.end(at_ms) is Turned.OFF:
             self._stopped()
-        self._steps = self._quiet_steps = 0
+        self._steps = 0
         self._schedule.forget(self)
         if self.events:
             self._schedule.tell(self)
 
     def sound(self) -> Frames | None:
-        """`[T <= 125, 130]`: the rows up to the last sound, with the model's hang-over; None when there are too few."""
+        """`[T <= 125, 130]`: the rows up to the last sound, to half a step; None when there are too few."""
+        if self._voicing.last_sound_ms is None:
+            return None
         kept = min(self._steps, KEPT_STEPS)
-        at = self._steps % KEPT_STEPS
-        rows = (
-            np.concatenate((self._rows[at:], self._rows[:at]))
-            if kept == KEPT_STEPS
-            else self._rows[:kept]
-        )
-        rows = rows[: kept - self._quiet_steps]
-        return rows.copy() if len(rows) >= LEAST_STEPS else None
+        rows = np.roll(self._rows, -self._steps, axis=0)[KEPT_STEPS - kept :]
+        after = round((self._step_end_ms - self._voicing.last_sound_ms) / STEP_MS)
+        rows = rows[: max(0, kept - after)]
+        return rows if len(rows) >= LEAST_STEPS else None
 
     def check(self) -> PauseCheck:
         """For the end-of-turn model, as of the newest audio."""

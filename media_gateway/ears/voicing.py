@@ -88,7 +88,9 @@ class Voicing:
             return self._turn_off(None)
         if self._low_in_a_row >= BACKGROUND_AFTER and not is_below:
             self.is_masked = True
-            return self._turn_off(max(self.began_ms, end_ms - BACKGROUND_AFTER * STEP_MS))
+            # Half of them: a last syllable may be as soft as the background, and silence counted double cuts in.
+            loud_ms = end_ms - BACKGROUND_AFTER // 2 * STEP_MS
+            return self._turn_off(max(self.began_ms, loud_ms))
         return None
 
     def _turn_off(self, last_sound_ms: int | None) -> Turned:

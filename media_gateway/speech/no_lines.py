@@ -11,3 +11,6 @@ class NoLines:
     def ready(self, text: str) -> ReadyAudio | None:
         """See LineAudio."""
         return None
+
+    async def close(self) -> None:
+        """See LineAudio."""

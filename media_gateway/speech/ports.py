@@ -114,6 +114,9 @@ class LineAudio(Protocol):
     def ready(self, text: str) -> ReadyAudio | None:
         """The whole line's audio, the words exactly as they would be spoken; None: say it live. Never waits, never raises."""
 
+    async def close(self) -> None:
+        """Make no more of them. Idempotent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceChange:

@@ -103,7 +103,7 @@ def _move(line: str) -> OfferedMove:
     tag, _, rest = line.removeprefix("- ").partition(": ")
     description, _, examples = rest.partition(" | examples: ")
     return OfferedMove(
-        tag=tag.strip(),
+        tag=tag.split()[0] if tag.strip() else "",
         description=description.strip(),
         examples=tuple(example.strip() for example in examples.split(" / ") if example.strip()),
     )

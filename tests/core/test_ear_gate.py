@@ -113,9 +113,11 @@ def test_levels_leave_out_the_offset_and_know_silence_clipping_and_tones() -> No
         [np.zeros(256), np.full(256, 0.3), tone + 0.2, noise, np.clip(noise * 99, -1, 1)],
         dtype=np.float32,
     )
-    seen = measured(steps)
+    seen = measured(steps, np.zeros(5, dtype=np.float32))
     assert seen.level_db[:2] == [SILENT_DB, SILENT_DB]
     assert abs(seen.level_db[2] - -23) < 0.2
     assert seen.is_shifted[:3] == [False, True, True]
     assert seen.is_tone == [False, False, True, False, False]
     assert seen.is_clipped == [False, False, False, False, True]
+    spoken = measured(steps, np.ones(5, dtype=np.float32))
+    assert not any(spoken.is_tone + spoken.is_shifted)

@@ -65,7 +65,7 @@ def test_a_voice_in_the_background_does_not_keep_a_sound_alive() -> None:
     run(voicing, [0.9] * 10)
     assert run(voicing, [0.9] * (BACKGROUND_AFTER - 1), 10, low=True) == []
     assert run(voicing, [0.9], 17, low=True) == [OFF]
-    assert voicing.last_sound_ms == 10 * STEP_MS
+    assert voicing.last_sound_ms == (10 + BACKGROUND_AFTER // 2) * STEP_MS
     assert run(voicing, [0.99] * 50, 18, low=True) == []
 
 

@@ -142,6 +142,7 @@ def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
+
     def hanging(*arguments: Any) -> Any:
         assert goes_on.wait(30)
         return create(*arguments)

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
+
+import numpy as np
 
 from media_gateway.ears.counts import EarCounts
 from media_gateway.ears.ports import EarEvent, EndEstimate, Expectation
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
+from media_gateway.openers import Vector
 from media_gateway.ports import (
     MoveChosen,
     PreparedReply,
@@ -18,7 +22,7 @@ from media_gateway.ports import (
     ReplyTrace,
     WordsWritten,
 )
-from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, Transcript, VoiceChange
 from media_gateway.turns.types import Command, Event, Ms, TurnPolicy
 from workflows.contracts.payloads import (
     AfterStream,
@@ -251,6 +255,42 @@ class FakeVoice:
 
     async def close(self) -> None:
         return
+
+
+class FakeLines:
+    """Lines that are ready, by their words; none unless a test puts them here."""
+
+    def __init__(self) -> None:
+        self.spoken: dict[str, ReadyAudio] = {}
+
+    def speak(self, *texts: str) -> None:
+        """A hundred milliseconds of sound a word."""
+        for text in texts:
+            self.spoken[text] = ReadyAudio(mulaw=bytes([LOUD]) * 800 * len(text.split()))
+
+    def ready(self, text: str) -> ReadyAudio | None:
+        return self.spoken.get(text)
+
+    async def close(self) -> None:
+        return
+
+
+class FakeEmbedding:
+    """Texts are near each other by the words that they share."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.may.set()
+        self.fails = False
+
+    async def embed(self, text: str) -> Vector:
+        await self.may.wait()
+        if self.fails:
+            raise RuntimeError("no model")
+        vector = np.zeros(384, dtype=np.float32)
+        for word in text.split():
+            vector[crc32(word.encode()) % 384] += 1
+        return vector / max(1e-6, float(np.linalg.norm(vector)))
 
 
 class FakeEar:

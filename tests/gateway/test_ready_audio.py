@@ -36,52 +36,6 @@ async def answered(gateway: Gateway) -> Line:
     return line
 
 
-async def test_an_opener_is_heard_while_the_model_thinks_and_is_no_answer(
-    gateway: Gateway, opener: Opener
-) -> None:
-    gateway.dialogue.replies.append(YES)
-    gateway.dialogue.holds.clear()
-    line = await answered(gateway)
-    await line.until(lambda: line.agent_spoke)
-
-    assert gateway.dialogue.requests[0].already_said == "Good question."
-    assert len(gateway.link.told) == 1, "the answer has not begun"
-    gateway.dialogue.holds.set()
-    turns = await gateway.link.until_turns(2)
-    await line.agent_done()
-    await line.hang_up()
-    await gateway.link.until_lost()
-
-    assert turns[1].heard_words == f"Good question. Thank you. {QUESTION}"
-    assert "Good question." not in gateway.voice.said
-    sent = turns[1].timings.first_audio_sent
-    assert sent is not None
-    assert sent > (turns[1].timings.end_of_turn or 0)
-
-
-async def test_an_opener_of_a_reply_that_is_taken_back_is_not_remembered_as_said(
-    gateway: Gateway, opener: Opener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[object] = []
-    monkeypatch.setattr(
-        "media_gateway.opener_prefetch.Openers.said", lambda _, one: said.append(one)
-    )
-    gateway.dialogue.replies.append(YES)
-    gateway.dialogue.holds.clear()
-    line = await answered(gateway)
-    await line.until(lambda: line.agent_spoke)
-
-    gateway.recogniser.words.append("and I have time")
-    line.speak(300)
-    await line.until(lambda: gateway.dialogue.closed_early == 1)
-    assert said == []
-    gateway.dialogue.holds.set()
-    await gateway.link.until_turns(2)
-
-    assert said == [opener]
-    await line.close()
-
-
 async def test_a_voice_that_fails_after_the_opener_goes_on_behind_it(
     gateway: Gateway, opener: Opener
 ) -> None:
@@ -99,13 +53,8 @@ async def test_a_voice_that_fails_after_the_opener_goes_on_behind_it(
     assert gateway.link.turns[1].heard_words == f"Good question. {QUESTION}"
 
 
-async def test_a_line_that_was_spoken_before_asks_nothing_of_the_voice(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "media_gateway.speech.no_lines.NoLines.ready",
-        lambda _, text: audio(600) if text == QUESTION else None,
-    )
+async def test_a_line_that_was_spoken_before_asks_nothing_of_the_voice(gateway: Gateway) -> None:
+    gateway.lines.speak(QUESTION)
     gateway.dialogue.replies.append(YES)
     line = await answered(gateway)
     await gateway.link.until_turns(2)
@@ -121,7 +70,7 @@ async def test_a_line_that_was_spoken_before_asks_nothing_of_the_voice(
 async def test_a_turn_of_ready_lines_alone_needs_no_voice_at_all(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media_gateway.speech.no_lines.NoLines.ready", lambda _, text: audio(300))
+    monkeypatch.setattr(gateway.lines, "ready", lambda _: audio(300))
     gateway.voice.refusals = 1000
 
     line = await gateway.stream()

@@ -249,7 +249,13 @@ async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
     prompt = json.dumps(asked["messages"])
     assert asked["stream"] is True
     assert model.headers[0]["authorization"] == "Bearer secret"
-    for there in ("- roof:", "- reviews:", "- stop:", "warranty.md#Panels", "Ada"):
+    for there in (
+        "- roof (roof_known):",
+        "- reviews (objection_bad_reviews):",
+        "- stop (opt_out):",
+        "warranty.md#Panels",
+        "Ada",
+    ):
         assert there in prompt
     for elsewhere in ("agrees_to_visit", "time_known", "worth_it"):
         assert elsewhere not in prompt
@@ -291,7 +297,7 @@ async def test_what_was_prepared_for_another_stage_is_not_used() -> None:
         assert not prepared.fits(early)
         parts = [part async for part in made.reply(early, None, prepared)]
     assert isinstance(parts[0], MoveChosen)
-    assert "- roof:" not in json.dumps(model.asked)
+    assert "- roof (" not in json.dumps(model.asked)
 
 
 async def test_a_prepared_request_is_sent_without_baml(monkeypatch: pytest.MonkeyPatch) -> None:
