@@ -245,3 +245,22 @@ def test_a_recorder_without_streams_sleeps(recorder: FlightRecorder) -> None:
     with capture_logs() as logs:
         say(late, 1)  # a recorder that is closed takes nothing, and nobody waits for it
     assert [line["event"] for line in logs] == ["flight_drops"]
+
+
+@pytest.mark.parametrize(
+    ("file", "added", "is_new"),
+    [
+        ("words.py", b"\nMORE = 1\n", True),
+        ("machine.py", b"\nMORE = 1\n", True),
+        ("machine.py", b"\n# A comment decides nothing.\n", False),
+        ("playout.py", b"\nMORE = 1\n", False),
+    ],
+)
+def test_the_fingerprint_is_of_all_that_the_machine_decides_by(
+    file: str, added: bytes, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: read(path) + (added if path.name == file else b"")
+    )
+    assert (rules_fingerprint.__wrapped__() != rules_fingerprint()) is is_new
