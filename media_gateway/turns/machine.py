@@ -219,8 +219,6 @@ class TurnMachine(Moves):
             return []
         at = min(self._now, event.at if event.at is not None else self._now)
         caller.sound_stopped(max(at, caller.sound_began), self._now)
-        if self._evidence.ended_since(at):
-            caller.awaits_words = False
         if self._floor is Floor.CALLER:
             self._move(Floor.PAUSE)
             return self._close_if_over()
