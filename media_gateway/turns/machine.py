@@ -312,6 +312,7 @@ class TurnMachine(Moves):
     # --- the reply -----------------------------------------------------------------------------
 
     def _agent_opened(self, event: AgentTurnOpened) -> list[Command]:
+        self._ids = max(self._ids, event.reply_id)  # also where another machine gave it
         commands = self._let_go()
         self._caller.forget_answered()
         self._answered_sound = None
