@@ -43,7 +43,8 @@ class OverAgent(Enum):
 def judge(words: str, *, agent_words: tuple[str, ...], is_faint: bool = False) -> OverAgent:
     """Judge everything that was recognised over one stretch of the agent's speech.
 
-    `agent_words` are those that may come back as an echo, normalised; `is_faint` says that no sound at the caller's own level was heard.
+    `agent_words` are those that may come back as an echo, normalised; `is_faint`: no sound at the caller's own level was
+    heard with the words.
     """
     said = normalised(words)
     if not said:
