@@ -43,7 +43,11 @@ def evaluate(folder: Path, say: Say) -> None:
     told = text_model.read(folder)
     _, judged = train.calibration(folder, told)
     judged["probes (hand-written)"] = probes()
-    show("words", "Words: do they sound whole? AUC at pauses, 95 % by dialogue", _words(model, judged))
+    show(
+        "words",
+        "Words: do they sound whole? AUC at pauses, 95 % by dialogue",
+        _words(model, judged),
+    )
     curves_of: dict[str, tuple[Pauses, Floats]] = {
         name: _drawn(model, examples) for name, examples in judged.items() if "probes" not in name
     }
@@ -54,7 +58,11 @@ def evaluate(folder: Path, say: Say) -> None:
         ["Words are people's, typed; where they pause and how long is drawn: see the model card."],
     )
     show("today", "Against the fixed rule of 700 / 1500 ms", _against_today(model, judged))
-    show("calibration", "Calibration: p against what came, while the pause lasts", _calibration(curves_of))
+    show(
+        "calibration",
+        "Calibration: p against what came, while the pause lasts",
+        _calibration(curves_of),
+    )
     real, rows_of_real = _real(model)
     show(
         "real",
@@ -77,7 +85,11 @@ def _words(model: EndOfTurn, judged: dict[str, list[Example]]) -> list[Row]:
         inside = is_end | np.array([e.place is Place.INSIDE for e in examples])
         score = model.text.scores(examples).astype(np.float64)
         rule = np.array([float(not looks_unfinished(e.words)) for e in examples])
-        row: dict[str, str | int | float] = {"source": name, "pauses": len(examples), "ends": int(is_end.sum())}
+        row: dict[str, str | int | float] = {
+            "source": name,
+            "pauses": len(examples),
+            "ends": int(is_end.sum()),
+        }
         for title, values, chosen in (
             ("model", score, np.ones_like(inside)),
             ("rule", rule, np.ones_like(inside)),
@@ -85,7 +97,12 @@ def _words(model: EndOfTurn, judged: dict[str, list[Example]]) -> list[Row]:
             ("rule, mid-sentence", rule, inside),
         ):
             auc, low, high = real_pauses.auc_interval(
-                is_end[chosen], values[chosen], weight[chosen], group[chosen], draws=50, seed=data.SEED
+                is_end[chosen],
+                values[chosen],
+                weight[chosen],
+                group[chosen],
+                draws=50,
+                seed=data.SEED,
             )
             row[title] = f"{auc:.3f} [{low:.3f}, {high:.3f}]"
         found.append(row)
@@ -209,7 +226,11 @@ def _real(model: EndOfTurn) -> tuple[dict[str, tuple[Pauses, Floats]], list[Row]
             told = f"{auc[0]:.2f} [{auc[1]:.2f}, {auc[2]:.2f}]"
         else:
             told = ""
-        found += [{"evidence": name, "AUC": told, **row} for row in _gains("AMI", pauses, p) if row["mean delay, s"] in (0.5, 0.8, 1.0)]
+        found += [
+            {"evidence": name, "AUC": told, **row}
+            for row in _gains("AMI", pauses, p)
+            if row["mean delay, s"] in (0.5, 0.8, 1.0)
+        ]
     return {name: (pauses, p) for name, p in kinds.items()}, found
 
 

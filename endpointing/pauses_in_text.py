@@ -79,7 +79,11 @@ def _pause(said: list[str], following: str, expectation: Expectation) -> tuple[f
         return CLAUSE, Place.CLAUSE
     if re.sub(r"\W", "", following.lower()) in _CONNECTIVES:
         return CONNECTIVE, Place.CLAUSE
-    if expectation in (Expectation.NUMBER, Expectation.SPELLED) and _dictated(last) and _dictated(following):
+    if (
+        expectation in (Expectation.NUMBER, Expectation.SPELLED)
+        and _dictated(last)
+        and _dictated(following)
+    ):
         return NUMBER_GROUP, Place.CLAUSE
     return (OPEN if word in _OPEN else ELSEWHERE), Place.INSIDE
 
@@ -87,4 +91,6 @@ def _pause(said: list[str], following: str, expectation: Expectation) -> tuple[f
 def _dictated(part: str) -> bool:
     """A digit or a letter: one of several."""
     kinds = tokens(part)
-    return bool(kinds) and (kinds[-1] in _NUMBERS or (len(kinds[-1]) == 1 and kinds[-1] not in "ai"))
+    return bool(kinds) and (
+        kinds[-1] in _NUMBERS or (len(kinds[-1]) == 1 and kinds[-1] not in "ai")
+    )

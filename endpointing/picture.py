@@ -20,7 +20,13 @@ def draw(
     for axis, (name, (pauses, p)) in zip(axes.flat, drawn.items(), strict=False):
         _timeouts(axis, pauses)
         points = of_model(pauses, p, THRESHOLDS)
-        axis.plot([q.delay_s for q in points], [q.cut_ins for q in points], "o-", ms=3, label="model, words")
+        axis.plot(
+            [q.delay_s for q in points],
+            [q.cut_ins for q in points],
+            "o-",
+            ms=3,
+            label="model, words",
+        )
         axis.set_title(f"{name} (drawn pauses)")
     axis = axes.flat[-1]
     for name, (pauses, p) in real.items():
@@ -44,4 +50,6 @@ def draw(
 
 def _timeouts(axis: pyplot.Axes, pauses: Pauses) -> None:
     points = of_timeout(pauses, TIMEOUTS)
-    axis.plot([q.delay_s for q in points], [q.cut_ins for q in points], "k--", label="fixed timeout")
+    axis.plot(
+        [q.delay_s for q in points], [q.cut_ins for q in points], "k--", label="fixed timeout"
+    )

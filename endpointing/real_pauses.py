@@ -78,7 +78,13 @@ def over_time(judged: Judged, hazard: Hazard, *, words: bool, sound: bool) -> Fl
 
 
 def auc_interval(
-    is_end: npt.NDArray[np.bool_], score: Floats, weight: Floats, group: npt.NDArray[np.int64], *, draws: int, seed: int
+    is_end: npt.NDArray[np.bool_],
+    score: Floats,
+    weight: Floats,
+    group: npt.NDArray[np.int64],
+    *,
+    draws: int,
+    seed: int,
 ) -> tuple[float, float, float]:
     """AUC and its 95 % interval; groups are drawn with replacement."""
     chance = np.random.default_rng(seed)

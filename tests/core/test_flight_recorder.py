@@ -147,7 +147,7 @@ def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
         assert goes_on.wait(30)
         return create(*arguments)
 
-    monkeypatch.setattr("media_gateway.flight.recorder.create", hanging)
+    monkeypatch.setattr("media_gateway.flight.writing.create", hanging)
     recorder = FlightRecorder(tmp_path, most_waiting=3)
     call = recorder.open("call-1", 1, POLICY)
     with capture_logs() as logs:

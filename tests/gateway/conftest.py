@@ -23,6 +23,7 @@ from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import Recorder
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
@@ -215,7 +216,13 @@ class Line:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+def recorder() -> Recorder | None:
+    """Of turn-taking, when a module overrides this; else the fake one."""
+    return None
+
+
+@pytest.fixture
+async def gateway(recorder: Recorder | None) -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
@@ -241,11 +248,11 @@ async def gateway() -> AsyncIterator[Gateway]:
             recogniser=running.recogniser,
             voice=running.voice,
             ears=running.ears,
-            recorder=running.recorder,
             dialogue=running.dialogue,
             lines=running.lines,
             openers=OpenerVectors(running.embedding),
             policy=POLICY,
+            recorder=recorder or running.recorder,
         )
         return create_app(running.parts)
 

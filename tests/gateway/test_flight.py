@@ -26,13 +26,9 @@ from tests.gateway.conftest import POLICY, Gateway, Line
 YES: tuple[str, dict[str, str], list[str]] = ("permission_given", {}, ["Thank you."])
 
 
-@pytest.fixture(autouse=True)
-def recorder(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FlightRecorder]:
-    """In place of the tape that the gateway's tests have."""
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[FlightRecorder]:
     opened = FlightRecorder(tmp_path)
-    monkeypatch.setattr(gateway.recorder, "open", opened.open)
     yield opened
     opened.close()
 
