@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import ears, idle_calls, outbox, reply_path
+from bench import density, ears, idle_calls, outbox, reply_path, turns
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
@@ -18,6 +18,8 @@ ALL = {
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "turns": turns.main,
+    "density": density.main,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from functools import partial
@@ -26,6 +27,7 @@ from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
 from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
+from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
 from media_gateway.opener_prefetch import OpenerVectors
@@ -39,6 +41,7 @@ from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
 from media_gateway.speech.ports import TextToSpeech
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
 from workflows.script.fixed_lines import fixed_lines
@@ -94,7 +97,10 @@ async def serve_with(
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        parts = await compose(settings, http, link, Sessions() if sessions is None else sessions)
+        recorder = await asyncio.to_thread(open_recorder, settings)
+        parts = await compose(
+            settings, http, link, Sessions() if sessions is None else sessions, recorder
+        )
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -111,12 +117,33 @@ async def serve_with(
             notice_s=settings.drain_notice_s,
             within_s=settings.drain_within_s,
         )
-        await server.serve()
+        try:
+            await server.serve()
+        finally:
+            if isinstance(recorder, FlightRecorder):
+                await asyncio.to_thread(recorder.close)
         return server.force_exit
 
 
+def open_recorder(settings: Settings) -> Recorder:
+    """The flight recorder, or one that keeps nothing. Blocking. Raises SettingsError for a folder of no use."""
+    if settings.flight_dir is None:
+        return NoRecorder()
+    try:
+        return FlightRecorder(settings.flight_dir)
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}FLIGHT_DIR is {settings.flight_dir}: {error.strerror or error}: "
+            "name a folder that the gateway may write to, or leave it empty"
+        ) from None
+
+
 async def compose(
-    settings: Settings, http: httpx.AsyncClient, link: WorkflowLink, sessions: Sessions
+    settings: Settings,
+    http: httpx.AsyncClient,
+    link: WorkflowLink,
+    sessions: Sessions,
+    recorder: Recorder,
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
@@ -167,6 +194,7 @@ async def compose(
             fallback_after_ms=settings.fallback_after_ms,
             silence_ms=settings.silence_ms,
         ),
+        recorder=recorder,
         sessions=sessions,
     )
 
@@ -216,8 +244,6 @@ async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowle
 
 def run(settings: Settings) -> None:
     """Run the gateway on the fastest loop there is."""
-    import asyncio
-
     if sys.platform != "win32":
         import uvloop
 

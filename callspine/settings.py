@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     codec_ui_origin: str = ""
     """The Temporal UI's origin, the only one whose pages may ask the codec server. Empty: the embedded UI's."""
 
+    flight_dir: Path | None = None
+    """Turn-taking is recorded here, a file a stream (docs/flight-recorder.md); it holds callers' words. Empty: it is not."""
+
     # --- the carrier -------------------------------------------------------------------------
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
@@ -131,6 +134,11 @@ class Settings(BaseSettings):
     def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
         parse_keys(value.get_secret_value())
         return value
+
+    @field_validator("flight_dir", mode="before")
+    @classmethod
+    def _empty_is_off(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("worker_build_id")
     @classmethod

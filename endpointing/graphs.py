@@ -119,7 +119,13 @@ def write_hazard(path: Path, hazard: Hazard, metadata: dict[str, str]) -> None:
         with_text = g.add(
             "Add", g.add("Mul", "text", number(weight)), number(bias - hazard.wordless)
         )
+        with_text = g.add("Sub", with_text, less)
         return g.add("Add", g.add("Mul", with_text, "has_text"), number(hazard.wordless))
+
+    def by_kind(of: dict[str, float]) -> str:
+        return g.add("MatMul", "kinds", g.constant(hazard.kinds(of)[:, None]))
+
+    less = by_kind(hazard.less)
 
     pause = g.add(
         "Add",
@@ -129,11 +135,7 @@ def write_hazard(path: Path, hazard: Hazard, metadata: dict[str, str]) -> None:
     speech = g.add("Min", linear(hazard.speech_bias, hazard.speech_text), pause)
     grown = g.add("Min", g.add("Max", g.add("Div", "silence_s", number(SHORTEST_S)), zero), one)
     odds = g.add("Add", speech, g.add("Mul", g.add("Sub", pause, speech), grown))
-    usual = g.add(
-        "Add",
-        g.add("MatMul", "kinds", g.constant(hazard.kinds()[:, None])),
-        number(hazard.hold_log_s),
-    )
+    usual = g.add("Add", by_kind(hazard.longer), number(hazard.hold_log_s))
     own = g.add(
         "Div",
         g.add("Add", g.add("Mul", usual, number(hazard.habit)), "pause_logs"),

@@ -42,6 +42,8 @@ class Hazard:
     """Their spread: the tenth that is longest pauses 1.81 s and more."""
     habit: float = 4.0
     """So many of a caller's own pauses weigh as much as everybody else's."""
+    less: dict[str, float] = field(default_factory=dict)
+    """Taken off the words' log odds, by what was asked: who speaks freely goes on after whole sentences."""
     longer: dict[str, float] = field(
         default_factory=lambda: {Expectation.NUMBER.value: 0.15, Expectation.SPELLED.value: 0.25}
     )
@@ -50,15 +52,17 @@ class Hazard:
     def log_odds(self, rows: Floats) -> Floats:
         """`[N]`, before what is still unheard is taken off."""
         column = {name: rows[:, at].astype(np.float64) for at, name in enumerate(CHECK_COLUMNS)}
+        asked = rows[:, len(CHECK_COLUMNS) :]
+        less = asked @ self.kinds(self.less)
         pause = np.where(
             column["has_text"] > 0,
-            self.pause_bias + self.pause_text * column["text"],
+            self.pause_bias + self.pause_text * column["text"] - less,
             self.wordless,
         )
         pause = pause + self.audio * column["audio"]
         speech = np.where(
             column["has_text"] > 0,
-            self.speech_bias + self.speech_text * column["text"],
+            self.speech_bias + self.speech_text * column["text"] - less,
             self.wordless,
         )
         speech = np.minimum(speech, pause)
@@ -76,11 +80,10 @@ class Hazard:
         unheard = rows[:, CHECK_COLUMNS.index("unheard")]
         return np.asarray((1 - unheard) / (1 + np.exp(-self.log_odds(rows))), dtype=np.float32)
 
-    def kinds(self) -> Floats:
-        """`[len(Expectation)]`: what each adds to `hold_log_s`."""
-        return np.array(
-            [self.longer.get(kind.value, 0.0) for kind in Expectation], dtype=np.float32
-        )
+    @staticmethod
+    def kinds(of: dict[str, float]) -> Floats:
+        """`[len(Expectation)]`, in the order of a row's last columns."""
+        return np.array([of.get(kind.value, 0.0) for kind in Expectation], dtype=np.float32)
 
     def _longer_than(
         self,
@@ -88,7 +91,7 @@ class Hazard:
         rows: Floats,
         column: dict[str, npt.NDArray[np.float64]],
     ) -> npt.NDArray[np.float64]:
-        usual = self.hold_log_s + rows[:, len(CHECK_COLUMNS) :] @ self.kinds()
+        usual = self.hold_log_s + rows[:, len(CHECK_COLUMNS) :] @ self.kinds(self.longer)
         own = (self.habit * usual + column["pause_logs"]) / (self.habit + column["pauses"])
         z = (np.log(np.maximum(silence, SHORTEST_S)) - own) / self.hold_spread
         return np.asarray(0.5 * erfc(z / np.sqrt(2)))

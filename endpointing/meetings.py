@@ -33,6 +33,8 @@ class RealPause:
     """A pause of a recording: 8 kHz samples up to it and of all, when it began, how long it was, and what came of it."""
 
     meeting: str
+    company: str
+    """Meetings that share a speaker have the same: they are held out together."""
     before: Samples
     """Up to 20 ms after the last sound."""
     at_s: float
@@ -56,7 +58,9 @@ def labels(folder: Path) -> dict[str, list[Speaks]]:
 def pauses(folder: Path, states: SpeechStates) -> list[RealPause]:
     """Of every clip; those at which nobody or several speak before or after are left out."""
     found: list[RealPause] = []
-    for meeting, speaks in sorted(labels(folder).items()):
+    spoken = labels(folder)
+    company = _companies(spoken)
+    for meeting, speaks in sorted(spoken.items()):
         path = folder / f"{meeting}.flac"
         if not path.exists():
             continue
@@ -71,6 +75,7 @@ def pauses(folder: Path, states: SpeechStates) -> list[RealPause]:
             found.append(
                 RealPause(
                     meeting=meeting,
+                    company=company[meeting],
                     before=narrow[: round((start_s + 0.02) * LINE_HZ)],
                     at_s=start_s,
                     length_s=end_s - start_s,
@@ -115,3 +120,15 @@ def _who(speaks: list[Speaks], start_s: float, end_s: float) -> str | None:
     who = max(shares, key=lambda name: shares[name])
     others = sum(shares.values()) - shares[who]
     return who if others <= 0.3 * shares[who] and shares[who] >= 0.1 else None
+
+
+def _companies(spoken: dict[str, list[Speaks]]) -> dict[str, str]:
+    """Each meeting's first relative by common speakers, near or far."""
+    company = {meeting: meeting for meeting in spoken}
+    people = {meeting: {one.who for one in speaks} for meeting, speaks in spoken.items()}
+    for one in sorted(spoken):
+        for other in sorted(spoken):
+            if people[one] & people[other] and company[one] != company[other]:
+                joined, left = sorted((company[one], company[other]))
+                company = {m: joined if c == left else c for m, c in company.items()}
+    return company

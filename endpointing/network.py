@@ -19,9 +19,9 @@ HIDDEN = (64, 24)
 BATCH, RATE, DECAY = 512, 2e-3, 2e-5
 TABLE_RATE = 0.5
 """Of the rate, for word vectors: they move, but stay near the words that were never seen."""
-LOST_WORDS = 0.06
+LOST_WORDS = 0.12
 """Share of words hidden in training: names and what recognisers make up."""
-LOST_CONTEXT = 0.15
+LOST_CONTEXT = 0.25
 """Share of examples whose words before the last three are hidden, so that the last ones are read for themselves."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 from media_gateway.ears.features import tokens
 from media_gateway.ears.ports import Expectation
@@ -23,13 +24,29 @@ _YES = frozenset("yes yeah yep no nope sure okay ok well".split())
 _NUMBERS = frozenset(("<digit>", "<tens>", "<magnitude>"))
 
 
+class Place(Enum):
+    """What a pause stands after."""
+
+    SENTENCE = "sentence"
+    """A whole sentence, another one following: nothing in the words tells that."""
+    CLAUSE = "clause"
+    """A comma, a connective's turn, a group of digits."""
+    INSIDE = "inside"
+    END = "end"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
     """The words said up to a boundary, and how likely a pause stands there (a turn's end has 1)."""
 
     words: str
     weight: float
-    is_end: bool
+    place: Place
+
+    @property
+    def is_end(self) -> bool:
+        """Nothing more follows."""
+        return self.place is Place.END
 
 
 def prefixes(turn: str, expectation: Expectation) -> list[Prefix]:
@@ -40,31 +57,40 @@ def prefixes(turn: str, expectation: Expectation) -> list[Prefix]:
     for at, part in enumerate(parts):
         if part == "|":
             if found:
-                found[-1] = Prefix(words=found[-1].words, weight=CLAUSE, is_end=False)
+                found[-1] = Prefix(words=found[-1].words, weight=CLAUSE, place=Place.CLAUSE)
             continue
         said.append(part)
-        words = " ".join(said)
-        rest = parts[at + 1 :]
+        words, rest = " ".join(said), parts[at + 1 :]
         if not rest:
-            found.append(Prefix(words=words, weight=1.0, is_end=True))
+            found.append(Prefix(words=words, weight=1.0, place=Place.END))
         else:
-            weight = _weight(said, rest[0], expectation)
-            found.append(Prefix(words=words, weight=weight, is_end=False))
+            weight, place = _pause(said, rest[0], expectation)
+            found.append(Prefix(words=words, weight=weight, place=place))
     return found
 
 
-def _weight(said: list[str], following: str, expectation: Expectation) -> float:
+def _pause(said: list[str], following: str, expectation: Expectation) -> tuple[float, Place]:
     last, word = said[-1], re.sub(r"[^\w']", "", said[-1].lower())
     if len(said) == 1 and word in _YES:
-        return AFTER_YES
+        return AFTER_YES, Place.CLAUSE
     if last[-1] in ".?!;:":
-        return SENTENCE
+        return SENTENCE, Place.SENTENCE
     if last[-1] in ",-–…":
-        return CLAUSE
+        return CLAUSE, Place.CLAUSE
     if re.sub(r"\W", "", following.lower()) in _CONNECTIVES:
-        return CONNECTIVE
-    kinds = tokens(last)
-    dictated = expectation in (Expectation.NUMBER, Expectation.SPELLED)
-    if dictated and (kinds[-1] in _NUMBERS or len(kinds[-1]) == 1):
-        return NUMBER_GROUP
-    return OPEN if word in _OPEN else ELSEWHERE
+        return CONNECTIVE, Place.CLAUSE
+    if (
+        expectation in (Expectation.NUMBER, Expectation.SPELLED)
+        and _dictated(last)
+        and _dictated(following)
+    ):
+        return NUMBER_GROUP, Place.CLAUSE
+    return (OPEN if word in _OPEN else ELSEWHERE), Place.INSIDE
+
+
+def _dictated(part: str) -> bool:
+    """A digit or a letter: one of several."""
+    kinds = tokens(part)
+    return bool(kinds) and (
+        kinds[-1] in _NUMBERS or (len(kinds[-1]) == 1 and kinds[-1] not in "ai")
+    )

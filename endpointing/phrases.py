@@ -45,7 +45,7 @@ def phrases() -> tuple[list[Turn], list[OpenEnd]]:
     for entry in entries:
         expectation = Expectation(entry["expectation"])
         for answer in entry["answers"]:
-            for copy in range(COPIES):
+            for copy in range(COPIES * entry.get("often", 1)):
                 text, question = filled(answer, chance), chance.choice(entry["questions"])
                 if entry.get("ends", True):
                     turns.append(

@@ -49,7 +49,7 @@ def prepare(folder: Path, say: Say) -> None:
     noise = noises(folder / data.NOISE.path)
     real = pauses(folder / data.MEETINGS.path, states)
     say(f"meetings: {sum(not p.is_end for p in real)} holds, {sum(p.is_end for p in real)} ends")
-    clips = [Clip(source=f"ami/{p.meeting}", before=p.before, is_end=p.is_end) for p in real]
+    clips = [Clip(source=f"ami/{p.company}", before=p.before, is_end=p.is_end) for p in real]
     lengths = [p.length_s for p in real]
     keep(WORK / "meetings.npz", clips, lengths, _recognised(real, say), states, noise, COPIES)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from endpointing.data import SEED
 from endpointing.dialogues import Turn
-from endpointing.pauses_in_text import prefixes
+from endpointing.pauses_in_text import Place, prefixes
 from endpointing.phrases import OpenEnd
 from media_gateway.ears.features import tokens
 from media_gateway.ears.ports import Expectation
 
 _HESITATIONS = ("um", "uh", "er", "hmm", "you know", "i mean", "like", "well", "let me see")
-_CONNECTIVES = (
+_GOING_ON = (
     "and",
     "but",
     "so",
@@ -26,6 +26,32 @@ _CONNECTIVES = (
     "or",
     "and then",
     "which is",
+    "about",
+    "since about",
+    "around",
+    "like about",
+    "with",
+    "with my",
+    "for the",
+    "in",
+    "at",
+    "on",
+    "from",
+    "to",
+    "of",
+    "the",
+    "a",
+    "is",
+    "it's",
+    "if",
+    "when",
+    "that",
+    "since",
+    "until",
+    "i think",
+    "we",
+    "my",
+    "not",
 )
 
 
@@ -37,8 +63,13 @@ class Example:
     question: str
     expectation: Expectation
     words: str
-    is_end: bool
+    place: Place
     weight: float
+
+    @property
+    def is_end(self) -> bool:
+        """Nothing more follows."""
+        return self.place is Place.END
 
 
 def of_turns(turns: Iterable[Turn], *, varied: bool, source_weight: float = 1.0) -> list[Example]:
@@ -49,7 +80,7 @@ def of_turns(turns: Iterable[Turn], *, varied: bool, source_weight: float = 1.0)
         found = prefixes(turn.text, turn.expectation)
         for prefix in found:
             examples.append(
-                _example(turn, prefix.words, prefix.is_end, prefix.weight * source_weight)
+                _example(turn, prefix.words, prefix.place, prefix.weight * source_weight)
             )
         if varied and found:
             examples += _variations(
@@ -66,11 +97,23 @@ def of_open_ends(ends: Iterable[OpenEnd]) -> list[Example]:
             question=end.question,
             expectation=end.expectation,
             words=end.text,
-            is_end=False,
+            place=Place.INSIDE,
             weight=0.5,
         )
         for end in ends
     ]
+
+
+def spoken(words: str, *, is_end: bool = False, source: str = "") -> Example:
+    """Recognised words of free speech, of which no question is known."""
+    return Example(
+        dialogue=source,
+        question="",
+        expectation=Expectation.FREE,
+        words=words,
+        place=Place.END if is_end else Place.INSIDE,
+        weight=1.0,
+    )
 
 
 def _variations(
@@ -80,29 +123,36 @@ def _variations(
     beginning = chance.choice(beginnings)
     if chance.random() < 0.3:
         hesitating = f"{beginning} {chance.choice(_HESITATIONS)}"
-        examples.append(_example(turn, hesitating, False, 0.4 * weight))
-    if chance.random() < 0.3:
-        going_on = f"{whole} {chance.choice(_CONNECTIVES)}"
-        examples.append(_example(turn, going_on, False, 0.4 * weight))
+        examples.append(_example(turn, hesitating, Place.INSIDE, 0.4 * weight))
+    if chance.random() < 0.4:
+        going_on = f"{whole} {chance.choice(_GOING_ON)}"
+        examples.append(_example(turn, going_on, Place.INSIDE, 0.4 * weight))
     if chance.random() < 0.15:
         hesitated = f"{chance.choice(_HESITATIONS[:4])} {whole}"
-        examples.append(_example(turn, hesitated, True, 0.5 * weight))
+        examples.append(_example(turn, hesitated, Place.END, 0.5 * weight))
     said = whole.split()
     if len(said) > 6 and chance.random() < 0.2:
         # The recogniser lost the beginning: neither label may be told by it.
         cut = chance.randint(1, len(said) - 4)
         stop = chance.randint(cut + 2, len(said))
-        examples.append(_example(turn, " ".join(said[cut:stop]), stop == len(said), 0.3 * weight))
+        examples.append(
+            _example(
+                turn,
+                " ".join(said[cut:stop]),
+                Place.END if stop == len(said) else Place.INSIDE,
+                0.3 * weight,
+            )
+        )
     return examples
 
 
-def _example(turn: Turn, words: str, is_end: bool, weight: float) -> Example:
+def _example(turn: Turn, words: str, place: Place, weight: float) -> Example:
     return Example(
         dialogue=turn.dialogue,
         question=turn.question,
         expectation=turn.expectation,
         words=" ".join(tokens_kept(words)),
-        is_end=is_end,
+        place=place,
         weight=weight,
     )
 

@@ -15,7 +15,7 @@ from endpointing.phrases import OpenEnd, phrases
 from endpointing.text_examples import Example, of_open_ends, of_turns
 from media_gateway.ears.features import text_inputs
 
-EPOCHS = 5
+EPOCHS = 3
 QUERIES_WEIGHT, PHRASES_WEIGHT = 0.4, 0.7
 """Queries are many and of one kind; phrases are ours, and fillings of one template are alike."""
 

@@ -18,13 +18,13 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from bench.turns.record import FRAME_MS, Record
 from bench.turns.sounds import Sound, Word
-from bench.turns.stamps import FRAME, is_audible, stamped
+from bench.turns.stamps import is_audible, stamped
 from bench.turns.truth import CallTruth
 from rehearsal.audio import LINE_HZ, Samples, to_mulaw
 from rehearsal.carrier.playout import PlayoutBuffer
 
-FRAME_MS = 20
 _FRAME_SAMPLES = LINE_HZ * FRAME_MS // 1000
 
 
@@ -35,32 +35,6 @@ class Door:
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class Record:
-    """What passed on one call's line. The zero of all ms is the first frame's beginning; frame i holds ms 20 i to 20 i + 20.
-
-    What the caller says in frame i goes out when the frame is full, so that is when `sent_s[i]` is; what is played with
-    it is heard in the 20 ms that follow.
-    """
-
-    call: int
-    sent_s: list[float] = field(default_factory=list)
-    played: bytearray = field(default_factory=bytearray)
-    clears_s: list[float] = field(default_factory=list)
-    marks_lost: int = 0
-    dry_frames: int = 0
-
-    def caller_s(self, ms: float) -> float:
-        """When the caller's ear and mouth were at this ms of what he says."""
-        index = min(int(ms // FRAME_MS), len(self.sent_s) - 1)
-        return self.sent_s[index] - (FRAME_MS - (ms - index * FRAME_MS)) / 1000
-
-    def agent_s(self, ms: float) -> float:
-        """When this ms of what was played was heard."""
-        index = min(int(ms // FRAME_MS), len(self.sent_s) - 1)
-        return self.sent_s[index] + (ms - index * FRAME_MS) / 1000
 
 
 class Call:
@@ -79,7 +53,7 @@ class Call:
         self._at = 0
         """Samples of the background that went by."""
         self._buffer = PlayoutBuffer()
-        self._quiet_frames = 0
+        self._quiet_frames = 1
         self._ticked = asyncio.Condition()
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []

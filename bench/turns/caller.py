@@ -6,10 +6,11 @@ An act is kept as it happened; what came of it is judged afterwards, from the re
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 
 from bench.turns.call import Call
+from bench.turns.record import Act, Kind
 from bench.turns.sounds import PITCHES, Sound, Sounds
 from bench.turns.stamps import runs
 from bench.turns.truth import FAULTS_OF_A_CALL, CallTruth, Truth
@@ -21,38 +22,6 @@ ANSWER_WITHIN_S = 14.0
 RESUME_WITHIN_MS = 4000
 """Quiet in the middle of a reply after which it was given up."""
 LONGEST_REPLY_S = 40.0
-
-
-class Kind(Enum):
-    """Of an act."""
-
-    ANSWER = "answer"
-    INTERRUPTION = "interruption"
-    BACKCHANNEL = "backchannel"
-    NOISE = "noise"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """Something that a caller did. Times are ms of the stream."""
-
-    kind: Kind
-    what: str
-    parts_ms: tuple[tuple[int, int], ...]
-    """First and last sound of each breath."""
-    pauses_whole: tuple[bool, ...] = ()
-    fault: str = ""
-    has_background: bool = False
-
-    @property
-    def first_ms(self) -> int:
-        """Its first sound."""
-        return self.parts_ms[0][0]
-
-    @property
-    def last_ms(self) -> int:
-        """Its last sound."""
-        return self.parts_ms[-1][1]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,14 +54,14 @@ class Caller:
     _said: dict[str, int] = field(default_factory=dict)
     _has_background: bool = False
 
-    async def talk(self, *, has_background: bool) -> None:
-        """From the agent's first words until the plan is done or the line is gone."""
+    async def talk(self, *, has_background: bool, is_enough: Callable[[], bool]) -> None:
+        """From the agent's first words until the plan is done, enough was said by all callers, or the line is gone."""
         self._pitch, self._has_background = self.chance.choice(PITCHES), has_background
         if not await self._agent_begins(20.0):
             return
         await self._agent_ends()
         answers = 0
-        while answers < self.plan.acts_a_call and not self.call.is_over:
+        while answers < self.plan.acts_a_call and not self.call.is_over and not is_enough():
             answers += 1
             await self._speak(Kind.ANSWER, self._answer())
             if not await self._agent_begins(ANSWER_WITHIN_S):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from bench.turns.call import FRAME_MS, Record
-from bench.turns.caller import Act, Kind
+from bench.turns.record import FRAME_MS, Act, Kind, Record
 from bench.turns.stamps import FRAME, Run, is_audible, runs
 from bench.turns.truth import AgentWord
 
@@ -17,6 +18,7 @@ LEFT_MS = 800
 GAP_MS = 100
 """Silence inside a reply that is a stop, more than a breath."""
 BREATH_MS = 160
+_NUMBER = re.compile(r"[1-9]\d{2,4}")
 CLIPPED_MS = 30
 """A word that lacks more was not heard whole."""
 
@@ -187,7 +189,7 @@ def _spoken_over(
 def _gap(own: Sequence[Run], from_ms: int) -> tuple[int, float | None]:
     """The longest stop after this time, and when the reply went on after the first one."""
     longest, resumed_at = 0, None
-    for one, two in zip(own, own[1:], strict=False):
+    for one, two in pairwise(own):
         gap = round(two.at_ms - one.at_ms - one.ms)
         if one.at_ms + one.ms > from_ms and gap > BREATH_MS:
             longest = max(longest, gap)
@@ -228,50 +230,40 @@ class Claim:
 def ledger_errors(
     record: Record, claims: Sequence[Claim], words: Mapping[int, AgentWord]
 ) -> list[int | None]:
-    """For each interrupted reply, in words: claimed less heard whole; None where its words are not on the record."""
-    whole: list[str] = []
-    """Every word in the order in which it was first heard, once; those not heard whole as an empty text."""
+    """For each interrupted reply of the model's, in words: claimed less heard whole; None where it cannot be told.
+
+    A reply is known by the number in it, which no other has.
+    """
     best: dict[int, int] = {}
-    order: list[int] = []
     for run in runs(bytes(record.played)):
         if run.word in words:
-            if run.word not in best:
-                order.append(run.word)
             best[run.word] = max(best.get(run.word, 0), run.ms)
-    texts = [words[number].text for number in order]
-    whole = [
-        words[number].text if best[number] >= words[number].ms - CLIPPED_MS else ""
-        for number in order
-    ]
+    order = [words[number] for number in best]
+    """As they were first heard."""
+    by_number: dict[str, str] = {}
+    for word in words.values():
+        if _NUMBER.fullmatch(word.text):
+            by_number.setdefault(word.text, word.context)
     errors: list[int | None] = []
-    at = 0
     for claim in claims:
-        reply = claim.reply_words.split()
-        begins = _find(texts, reply, at)
-        if begins is None:
-            if claim.interrupted:
-                errors.append(None if claim.heard_words else 0)
+        numbers = [word for word in claim.reply_words.split() if _NUMBER.fullmatch(word)]
+        if not claim.interrupted or not numbers:
             continue
-        count = 0
-        while (
-            count < len(reply)
-            and begins + count < len(texts)
-            and texts[begins + count] == reply[count]
-        ):
-            count += 1
-        at = begins + count
-        if claim.interrupted:
-            truly = sum(bool(text) for text in whole[begins:at])
-            errors.append(len(claim.heard_words.split()) - truly)
+        context = by_number.get(numbers[0], "")
+        heard = [word for word in order if word.context == context]
+        whole = sum(best[word.number] >= word.ms - CLIPPED_MS for word in heard)
+        claimed = len(claim.heard_words.split())
+        if not heard:
+            errors.append(None if claimed else 0)
+            continue
+        before = _opener(claim.reply_words.split(), heard[0], order)
+        errors.append(claimed - whole - before)
     return errors
 
 
-def _find(texts: Sequence[str], reply: Sequence[str], start: int) -> int | None:
-    lead = list(reply[:2])
-    if not lead:
-        return None
-    for at in range(start, len(texts)):
-        here = list(texts[at : at + len(lead)])
-        if here == lead or (at + len(here) == len(texts) and here == lead[: len(here)]):
-            return at
-    return None
+def _opener(reply: Sequence[str], first: AgentWord, order: Sequence[AgentWord]) -> int:
+    """Words that the reply began with and that another request had spoken: heard, if they came right before."""
+    count = reply.index(first.text) if first.text in reply else 0
+    at = order.index(first)
+    came = [word.text for word in order[max(0, at - count) : at]]
+    return count if came == list(reply[:count]) else 0

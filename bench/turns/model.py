@@ -18,6 +18,8 @@ from bench.turns.utterances import Book, Utterance, plain
 
 _TOKEN = re.compile(r" ?[A-Za-z]{1,8}|_[A-Za-z]{1,8}| ?\d{1,3}| ?[^\sA-Za-z0-9_]{1,3}|\s+|.", re.S)
 _KEY = re.compile(r"^  \"?(\w+)\"?\??: (.*)$", re.M)
+FIRST_NUMBER = 100
+"""No reply of the model's has a smaller one, and no authored line as large a one."""
 _FENCED = re.compile(r"<<<\s*(.*?)\s*>>>", re.S)
 _REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
@@ -69,7 +71,8 @@ class Model:
     def _say(self, utterance: Utterance | None, words: str) -> str:
         asks = utterance is not None and not utterance.move
         lines = self._book.explanations if asks else self._book.replies
-        return lines[int(hashlib.sha256(plain(words).encode()).hexdigest(), 16) % len(lines)]
+        chosen = int(hashlib.sha256(plain(words).encode()).hexdigest(), 16) % len(lines)
+        return lines[chosen].format(n=self._truth.model_requests + FIRST_NUMBER)
 
     def _in_words(self, utterance: Utterance | None, words: str) -> str:
         if not plain(words):
@@ -90,14 +93,15 @@ def in_form(system: str, form: str, utterance: Utterance | None, say: str) -> st
     for key, kind in _KEY.findall(form):
         if kind.strip().startswith("map"):
             if utterance and utterance.slots:
-                found[key] = dict(utterance.slots)
+                found[key] = utterance.slots
         elif kind.strip().startswith("["):
             found[key] = slots
         elif not found:
             found[key] = move
         elif "string" in kind:
             found[key] = say
-    return json.dumps(found or {"move": move, "slots": slots, "say": say}, separators=(",", ":"))
+    separators = (",", ":") if "no spaces" in form else None
+    return json.dumps(found or {"move": move, "slots": slots, "say": say}, separators=separators)
 
 
 def _offered(moves: str, form: str, name: str) -> str:

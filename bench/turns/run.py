@@ -15,9 +15,13 @@ from twilio.request_validator import RequestValidator
 
 from bench.rig import AUTH_TOKEN, TOKEN_SECRET, under_test
 from bench.turns.call import Call, Door
-from bench.turns.caller import Caller, Kind, Plan
-from bench.turns.evidence import Claim, Judged, judge, ledger_errors
+from bench.turns.caller import Caller, Plan
+from bench.turns.evidence import Claim, judge, ledger_errors
+from bench.turns.figures import Result
+from bench.turns.model import FIRST_NUMBER
+from bench.turns.record import Kind, Record
 from bench.turns.sounds import Sounds
+from bench.turns.stamps import runs
 from bench.turns.truth import CallTruth, Latencies, Truth
 from bench.turns.utterances import Book, parse_book, plain
 from bench.turns.vendors import Addresses, serving
@@ -49,24 +53,14 @@ class Setting:
     seed: int = 7
 
 
-@dataclass(kw_only=True)
-class Result:
-    """Of one run."""
-
-    name: str
-    judged: list[Judged] = field(default_factory=list)
-    ledger: list[int | None] = field(default_factory=list)
-    model_requests: int = 0
-    turns: int = 0
-    """Of callers, that wanted an answer."""
-    faults: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
+def _book(half: str) -> tuple[Script, Book]:
+    script = parse_script(SCRIPT.read_text(encoding="utf-8"), name=str(SCRIPT))
+    return script, parse_book(UTTERANCES.read_text(encoding="utf-8"), half)
 
 
 async def run(setting: Setting, out: Path) -> Result:
     """Make it happen. `out` takes the file of what the gateway told was heard."""
-    script = parse_script(SCRIPT.read_text(encoding="utf-8"), name=str(SCRIPT))
-    book = parse_book(UTTERANCES.read_text(encoding="utf-8"), setting.half)
+    script, book = _book(setting.half)
     truth = Truth(
         Latencies(jitter=setting.jitter),
         seed=setting.seed,
@@ -91,6 +85,7 @@ async def run(setting: Setting, out: Path) -> Result:
         result.judged.append(judge(record, caller.acts, truth.agent_words))
         result.ledger += ledger_errors(record, claims.get(record.call, []), truth.agent_words)
         result.turns += sum(act.kind in (Kind.ANSWER, Kind.INTERRUPTION) for act in caller.acts)
+    result.replies_heard = _replies_heard([c.call.record for c in callers], truth)
     result.model_requests, result.faults = truth.model_requests, truth.faults
     result.faults["lost_mark"] = sum(c.call.record.marks_lost for c in callers)
     result.seconds = time.monotonic() - began_s
@@ -108,14 +103,13 @@ class _Crowd:
     knock: Knock
     callers: list[Caller]
     _calls: int = 0
-    _answers: int = 0
     _sounds: Sounds = field(default_factory=Sounds)
 
     async def work(self, place: int) -> None:
         """One after the other, at one place."""
         # Not all at once: the callers of a real line do not breathe in step.
         await asyncio.sleep(0.7 * place)
-        while self._answers < self.setting.answers:
+        while not self._is_enough():
             self._calls += 1
             await self._one(self._calls)
 
@@ -137,10 +131,13 @@ class _Crowd:
         self.callers.append(caller)
         try:
             await caller.call.open()
-            await caller.talk(has_background=has_background)
+            await caller.talk(has_background=has_background, is_enough=self._is_enough)
         finally:
             await caller.call.close()
-        self._answers += sum(act.kind is Kind.ANSWER for act in caller.acts)
+
+    def _is_enough(self) -> bool:
+        said = sum(act.kind is Kind.ANSWER for caller in self.callers for act in caller.acts)
+        return said >= self.setting.answers
 
 
 def gateway(**settings: str) -> System:
@@ -156,22 +153,41 @@ def gateway(**settings: str) -> System:
             log=told.with_suffix(".log"),
             settings=own | {"CALLSPINE_BENCH_HEARD": str(told)},
         ) as (port, _):
-            url = f"ws://127.0.0.1:{port}/media"
-            signature = RequestValidator(AUTH_TOKEN).compute_signature(url, {})
-            tokens = StreamTokens(TOKEN_SECRET)
-
-            def knock(number: int) -> Door:
-                call_id = f"bench-{number}"
-                token = tokens.issue(call_id, now_s=time.time())
-                return Door(
-                    url=url,
-                    headers={"X-Twilio-Signature": signature},
-                    parameters={"call_id": call_id, "token": token},
-                )
-
-            yield knock
+            yield gateway_doors(port)
 
     return started
+
+
+def gateway_doors(port: int) -> Knock:
+    """Signed as the carrier signs, each with a fresh token."""
+    url = f"ws://127.0.0.1:{port}/media"
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, {})
+    tokens = StreamTokens(TOKEN_SECRET)
+
+    def knock(number: int) -> Door:
+        call_id = f"bench-{number}"
+        token = tokens.issue(call_id, now_s=time.time())
+        return Door(
+            url=url,
+            headers={"X-Twilio-Signature": signature},
+            parameters={"call_id": call_id, "token": token},
+        )
+
+    return knock
+
+
+def _replies_heard(records: list[Record], truth: Truth) -> int:
+    """Of the model's replies, those of which a word at least was heard."""
+    contexts = {
+        truth.agent_words[run.word].context
+        for record in records
+        for run in runs(bytes(record.played))
+        if run.word in truth.agent_words
+    }
+    numbers = {str(FIRST_NUMBER + n) for n in range(1, truth.model_requests + 1)}
+    return sum(
+        any(word.text in numbers for word in truth.contexts[context]) for context in contexts
+    )
 
 
 def known_questions(script: Script) -> dict[str, str]:

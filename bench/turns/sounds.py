@@ -158,7 +158,6 @@ def _clip(path: Path) -> Samples:
         rate = file.streams.audio[0].rate
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
     whole = np.concatenate(frames, axis=1)
-    mono = whole.mean(axis=0).astype(np.float32)
-    if np.issubdtype(whole.dtype, np.integer):
-        mono = mono / np.float32(np.iinfo(whole.dtype).max)
+    scale = {"i": 2 ** (8 * whole.dtype.itemsize - 1)}.get(whole.dtype.kind, 1)
+    mono = whole.mean(axis=0).astype(np.float32) / np.float32(scale)
     return resample(mono, float(rate or LINE_HZ), LINE_HZ)

@@ -17,6 +17,8 @@ class BatchedEars:
     def __init__(self, end: EndModel | None = None, *, speech: SpeechModel | None = None) -> None:
         """Without an end-of-turn model no `EndEstimate` is told: the turn machine's fixed pauses decide."""
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
+        """Of the timer. Kept here: uvloop's handle of a time that has come does not know it."""
         self._pipeline = Pipeline(speech or SpeechModel(), end, clock=self._now_s, wake=self._wake)
 
     def open(self, tell: Callable[[EarEvent], None]) -> Ear:
@@ -39,9 +41,10 @@ class BatchedEars:
 
     def _wake(self, at_s: float) -> None:
         if self._timer is not None:
-            if self._timer.when() <= at_s:
+            if self._due_s <= at_s:
                 return
             self._timer.cancel()
+        self._due_s = at_s
         self._timer = asyncio.get_running_loop().call_at(at_s, self._tick)
 
     def _tick(self) -> None:

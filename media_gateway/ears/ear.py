@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media_gateway.ears.counts import EarCounts
+from media_gateway.ears.features import LEAST_STEPS
 from media_gateway.ears.framing import Framing
 from media_gateway.ears.gate import LevelGate
 from media_gateway.ears.levels import CallerLevel
@@ -19,9 +20,9 @@ from media_gateway.speech.ports import VoiceChange
 
 KEPT_STEPS = 125
 """4 s of rows for the end-of-turn model: 65 kB, the most of what a call's ear weighs."""
-LEAST_STEPS = 8
-"""A quarter of a second: less sound than this tells the end-of-turn model nothing."""
 ROW = 130
+LEARNS_EVERY = 4
+"""Steps of a voice in the background: it becomes the caller's own after some 9 s without a louder one."""
 STEADY_STEPS = 3
 """Of a tone, before it is called one."""
 
@@ -74,7 +75,7 @@ class CallEar:
         self._rows: npt.NDArray[np.float32] = np.zeros((KEPT_STEPS, ROW), dtype=np.float32)
         self._steps = 0
         """Of audio since the last gap; the next row is written at this, modulo the ring."""
-        self._quiet_steps = 0
+        self._step_end_ms = 0
         self._tones = 0
         self._told_ms = 0
 
@@ -138,21 +139,25 @@ class CallEar:
         """Take the model's answer about the step that ended at `end_ms`."""
         self._rows[self._steps % KEPT_STEPS] = row
         self._steps += 1
+        self._step_end_ms = end_ms
         voicing, gate, level = self._voicing, self._gate, self._level
         gate.hear(level_db)
         last_sound_ms = voicing.last_sound_ms
-        turned = voicing.step(p, end_ms)
-        if voicing.is_on:
-            if turned is Turned.ON:
-                is_faint = gate.begins(level.speech_db, end_ms)
-                self._began(voicing.began_ms, last_sound_ms, is_faint=is_faint)
-            elif p >= STARTS_ABOVE and gate.grew(level.speech_db, end_ms):
-                self._began(end_ms - STEP_MS, last_sound_ms, is_faint=False)
-            if p >= STARTS_ABOVE and not gate.is_over_agent(end_ms):
+        caller_db = level.speech_db
+        is_low = (voicing.is_on or voicing.is_masked) and gate.is_background(caller_db)
+        turned = voicing.step(p, end_ms, is_low=is_low)
+        is_speech = p >= STARTS_ABOVE
+        if turned is Turned.ON:
+            is_faint = gate.begins(caller_db, end_ms)
+            self._began(voicing.began_ms, last_sound_ms, is_faint=is_faint)
+        elif voicing.is_on and is_speech and gate.grew(caller_db, end_ms):
+            self._began(end_ms - STEP_MS, last_sound_ms, is_faint=False)
+        if is_speech and not gate.is_over_agent(end_ms):
+            # A voice in the background is learnt from slowly: it may be the caller's, who stepped back.
+            if not voicing.is_masked or self._steps % LEARNS_EVERY == 0:
                 level.speech(level_db)
         elif p < STOPS_BELOW:
             level.quiet(level_db)
-        self._quiet_steps = self._quiet_steps + 1 if p < STOPS_BELOW else 0
         if turned is Turned.OFF:
             self.wants_audio_score = True
             self._stopped()
@@ -168,22 +173,20 @@ class CallEar:
         """What went before is not joined to what follows: a gap, or a model that failed. A sound ends at `at_ms`."""
         if self._voicing.end(at_ms) is Turned.OFF:
             self._stopped()
-        self._steps = self._quiet_steps = 0
+        self._steps = 0
         self._schedule.forget(self)
         if self.events:
             self._schedule.tell(self)
 
     def sound(self) -> Frames | None:
-        """`[T <= 125, 130]`: the rows up to the last sound, with the model's hang-over; None when there are too few."""
+        """`[T <= 125, 130]`: the rows up to the last sound, to half a step; None when there are too few."""
+        if self._voicing.last_sound_ms is None:
+            return None
         kept = min(self._steps, KEPT_STEPS)
-        at = self._steps % KEPT_STEPS
-        rows = (
-            np.concatenate((self._rows[at:], self._rows[:at]))
-            if kept == KEPT_STEPS
-            else self._rows[:kept]
-        )
-        rows = rows[: kept - self._quiet_steps]
-        return rows.copy() if len(rows) >= LEAST_STEPS else None
+        rows = np.roll(self._rows, -self._steps, axis=0)[KEPT_STEPS - kept :]
+        after = round((self._step_end_ms - self._voicing.last_sound_ms) / STEP_MS)
+        rows = rows[: max(0, kept - after)]
+        return rows if len(rows) >= LEAST_STEPS else None
 
     def check(self) -> PauseCheck:
         """For the end-of-turn model, as of the newest audio."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from media_gateway.ears.ports import Expectation
 from workflows.script.model import Script, SlotType
 from workflows.script.moves import missing_slots
@@ -24,6 +26,7 @@ YES_NO_OPENERS = frozenset(
     "am are can could did do does had has have is may shall should was were will would".split()
 )
 """First words of a question that is answered with yes or no, `Shall we plan a visit?`."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def expectation(script: Script, state: ScriptState, question: str) -> Expectation:
@@ -44,8 +47,8 @@ def _unfilled(script: Script, state: ScriptState) -> list[str]:
 
 def _asks_for_assent(question: str) -> bool:
     """By its last sentence: `So that is Thursday. Is that right?`."""
-    sentences = [part.split() for part in question.replace("!", ".").split(".") if part.strip()]
-    if not sentences or "?" not in question:
+    sentences = _SENTENCE_END.split(question.strip())
+    last = sentences[-1].lower()
+    if not last.endswith("?"):
         return False
-    words = [word.strip(",?").lower() for word in sentences[-1]]
-    return bool(words) and ("yes or no" in question.lower() or words[0] in YES_NO_OPENERS)
+    return "yes or no" in last or last.split(maxsplit=1)[0].strip(",?") in YES_NO_OPENERS

@@ -33,30 +33,31 @@ class Measures:
     is_clipped: list[bool]
     is_shifted: list[bool]
     is_tone: list[bool]
-    """Like `is_shifted`, only meaningful where there is no speech: a deep voice has both for a step."""
+    """Like `is_shifted`, never where there is speech: a deep voice has both for a step."""
 
 
-def measured(steps: Floats) -> Measures:
-    """Of `[B, 256]` samples in -1..1."""
+def measured(steps: Floats, p: Floats) -> Measures:
+    """Of `[B, 256]` samples in -1..1, and p(speech) of each."""
     offset = steps.mean(axis=1)
-    power = np.einsum("ij,ij->i", steps, steps) / steps.shape[1] - offset * offset
+    centred = steps - offset[:, np.newaxis]
+    power = np.einsum("ij,ij->i", centred, centred) / steps.shape[1]
     level = np.maximum(10.0 * np.log10(np.maximum(power, 1e-12)), SILENT_DB)
-    is_clipped = (np.abs(steps) >= TOP).sum(axis=1) >= CLIPPED_SAMPLES
+    is_clipped = np.count_nonzero(np.abs(steps) >= TOP, axis=1) >= CLIPPED_SAMPLES
+    quiet = p < 0.5
     return Measures(
         level_db=level.tolist(),
         is_clipped=is_clipped.tolist(),
-        is_shifted=(np.abs(offset) >= SHIFTED).tolist(),
-        is_tone=_tones(steps, offset, level).tolist(),
+        is_shifted=(quiet & (np.abs(offset) >= SHIFTED)).tolist(),
+        is_tone=_tones(centred, quiet & (level > TONE_DB)).tolist(),
     )
 
 
-def _tones(steps: Floats, offset: Floats, level: Floats) -> npt.NDArray[np.bool_]:
+def _tones(steps: Floats, loud: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """A pure tone is what two samples of linear prediction foretell: x[n] = 2 cos(w) x[n-1] - x[n-2]."""
-    is_tone = np.zeros(len(steps), dtype=np.bool_)
-    loud = np.flatnonzero(level > TONE_DB)
-    if not len(loud):
+    is_tone = loud.copy()
+    if not loud.any():
         return is_tone
-    x = steps[loud] - offset[loud, np.newaxis]
+    x = steps[loud]
     now, last, before = x[:, 2:], x[:, 1:-1], x[:, :-2]
     both = now + before
     share = np.einsum("ij,ij->i", both, last) / np.maximum(np.einsum("ij,ij->i", last, last), 1e-9)

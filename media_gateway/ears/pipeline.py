@@ -28,7 +28,9 @@ MOST_RUNS = 4
 STARVED_S = 0.1
 """Five frames that did not come."""
 MOST_TEXTS = 4
-"""Of a tick: the words' model may take a millisecond."""
+"""Of a tick: new words to score take a tenth of a millisecond each."""
+MOST_SOUNDS = 2
+"""Of a tick: a sound to score takes two."""
 STEP_S = STEP_MS / 1000
 
 
@@ -140,7 +142,7 @@ class Pipeline:
                 ear.break_off(end_ms)
             return
         self._state[:, slots] = state
-        seen = measured(samples[:, CONTEXT:])
+        seen = measured(samples[:, CONTEXT:], p)
         rows = np.empty((len(batch), ROW), dtype=np.float32)
         rows[:, :HIDDEN] = state[0]
         rows[:, HIDDEN] = p
@@ -152,8 +154,8 @@ class Pipeline:
                 ear.break_off(end_ms)
                 continue
             ear.counts.clipped += seen.is_clipped[n]
-            ear.counts.shifted += seen.is_shifted[n] and speech < 0.5
-            ear.hum(is_tone=seen.is_tone[n] and speech < 0.5)
+            ear.counts.shifted += seen.is_shifted[n]
+            ear.hum(is_tone=seen.is_tone[n])
             ear.step(rows[n], speech, seen.level_db[n], end_ms)
             if ear.events or ear.wants_estimate or ear.wants_audio_score:
                 self._telling[ear] = None
@@ -169,13 +171,15 @@ class Pipeline:
             self._estimate(model, [ear for ear in asking if self._knows_its_words(model, ear)])
 
     def _score_audio(self, model: EndModel, asking: list[CallEar]) -> None:
+        """A few; the others get the next tick."""
+        wanting = [ear for ear in asking if ear.wants_audio_score]
+        self._telling.update((ear, None) for ear in wanting[MOST_SOUNDS:])
         sounds = []
-        for ear in asking:
-            if ear.wants_audio_score:
-                ear.wants_audio_score = False
-                sound = ear.sound()
-                if sound is not None:
-                    sounds.append((ear, sound))
+        for ear in wanting[:MOST_SOUNDS]:
+            ear.wants_audio_score = False
+            sound = ear.sound()
+            if sound is not None:
+                sounds.append((ear, sound))
         if not sounds:
             return
         try:
@@ -189,8 +193,9 @@ class Pipeline:
     def _knows_its_words(self, model: EndModel, ear: CallEar) -> bool:
         """Scored once; for the texts that a tick has no time for, in the next one."""
         watch = ear.watch
-        if not ear.wants_estimate or not watch.words:
+        if not watch.words:
             ear.wants_estimate = False
+        if not ear.wants_estimate or ear.wants_audio_score:
             return False
         if watch.text is None:
             if self._texts_left == 0:

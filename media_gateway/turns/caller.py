@@ -67,6 +67,11 @@ class Caller:
         last_sound = self.last_sound or 0
         return bool(self._interim) and self._interim_at >= last_sound + self._policy.words_lag_ms
 
+    @property
+    def awaits_rest(self) -> bool:
+        """Words were answered before their final form came."""
+        return self._is_spent_answered and bool(self._spent)
+
     def says_more(self, text: str, *, is_final: bool, now: Ms) -> bool:
         """Whether a text says what the present answer does not know, or, when final, knew otherwise."""
         self._expire(now)
@@ -106,6 +111,7 @@ class Caller:
         """Words came and no sound to them."""
         self.last_sound = now
         self._is_by_words = True
+        self.is_faint = False
         self.awaits_words = bool(self._interim)
 
     def is_cut(self) -> None:
@@ -184,6 +190,10 @@ class Caller:
         """The next reply answers no words of his."""
         self._is_spent_answered = False
         self._answered = []
+
+    def forget_spent(self) -> None:
+        """What he says from here on is new, also where it repeats what was spent."""
+        self._confirm("")
 
     def _spend(self, now: Ms, *, is_answered: bool) -> None:
         if self._interim or not self._spent:

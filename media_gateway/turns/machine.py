@@ -2,100 +2,57 @@
 
 Events and `now` in, commands out, the next deadline as a property: no clock, no socket. Every floor but ENDED has a
 deadline that nothing can pause, so that no lost event can leave a call silent for good. `docs/turn-taking.md` has the
-picture; `table.py` holds the moves that are allowed. What speaks for a move is weighed elsewhere: `evidence.py` the end
-of a turn, `overlap.py` what is heard over the agent, `ahead.py` an answer before its time.
+picture. Here is when the floor moves; `moves.py` says what a move does, `table.py` which are allowed. What speaks for one
+is weighed in `evidence.py` (the end of a turn), `overlap.py` (what is heard over the agent) and `ahead.py` (an answer
+before its time).
 
 All commands of a call are settled when it returns: a driver may feed events back while it still obeys them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from media_gateway.turns.ahead import Ahead
 from media_gateway.turns.backchannels import OverAgent
-from media_gateway.turns.caller import Caller
-from media_gateway.turns.evidence import EndEvidence
-from media_gateway.turns.overlap import Overlap
-from media_gateway.turns.pauses import Pauses
-from media_gateway.turns.table import TRANSITIONS
+from media_gateway.turns.moves import Moves
 from media_gateway.turns.types import (
     AgentTurnOpened,
     AgentWords,
     BeginReply,
     Command,
-    CommitReply,
     DtmfHeard,
     EndOfTurnEstimated,
     Event,
-    FallBack,
     FinalWords,
     Floor,
-    FlushRecogniser,
     HandOver,
     HandOverDue,
-    HangUp,
     InterimWords,
-    InterruptReply,
     LineLost,
     Ms,
     NoteKey,
     ObeyOrder,
     OrderCame,
-    PauseReply,
-    PlayFiller,
     PressKey,
-    PromptCaller,
     RecogniserLost,
     ReplyFailed,
     ReplyPaused,
     ReplyPlayed,
     ReplyStarted,
-    ResumeReply,
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
     TurnCounts,
-    TurnPolicy,
     VendorEndOfTurn,
 )
 from media_gateway.turns.words import normalised
 
 
-class TurnMachine:
+class TurnMachine(Moves):
     """One call's turns. After every `receive` and `on_timer`, carry out the commands in order and read `deadline`."""
 
-    def __init__(self, policy: TurnPolicy) -> None:
-        self._policy = policy
-        self._counts = TurnCounts()
-        self._caller = Caller(policy)
-        self._evidence = EndEvidence(policy)
-        self._ahead = Ahead(policy, self._counts)
-        self._overlap = Overlap(policy)
-        self._pauses = Pauses(most_ms=policy.most_learnt_pause_ms)
-        self._now = Ms(0)
-        self._floor = Floor.OPEN
-        self._since = Ms(0)
-        """When the present floor began."""
-        self._turn_began = Ms(0)
-        """The caller's, pauses included."""
-        self._turn_over = Ms(0)
-        """When the reply was asked for: fillers and fallbacks count from here, through every overlap."""
-        self._answered_sound: Ms | None = None
-        """The last one of the turn that the present reply answers."""
-        self._ids = 0
-        self._reply_id = 0
-        self._is_interruptible = True
-        self._filler_due = False
-        self._fallback_due = False
-        self._resumes = False
-        """The present reply takes up a call that was broken off."""
-        self._is_last = False
-        self._hands_over = False
-        self._hang_up_at: Ms | None = None
-
-    # --- what the driver may read ------------------------------------------------------------
+    # --- what the driver may read --------------------------------------------------------------
 
     @property
     def floor(self) -> Floor:
@@ -122,11 +79,6 @@ class TurnMachine:
         """What became of the turns so far; to be read only."""
         return self._counts
 
-    def next_reply_id(self) -> int:
-        """The id for an agent turn that the session opens by itself."""
-        self._ids += 1
-        return self._ids
-
     @property
     def deadline(self) -> Ms | None:
         """When `on_timer` is due; None once the call is over."""
@@ -134,7 +86,7 @@ class TurnMachine:
             return None
         return Ms(max(self._now, min(at for at, _ in self._alarms())))
 
-    # --- time and events ---------------------------------------------------------------------
+    # --- time and events -----------------------------------------------------------------------
 
     def receive(self, event: Event, now: Ms) -> list[Command]:
         """Take one event. Raises ValueError, and changes nothing, when time goes back."""
@@ -198,30 +150,7 @@ class TurnMachine:
             case _:
                 assert_never(event)
 
-    def _reply_told(
-        self, event: ReplyStarted | ReplyPaused | ReplyPlayed | ReplyFailed
-    ) -> list[Command]:
-        """News of a reply. The one place where late news of old replies are dropped."""
-        if event.reply_id == 0:
-            return []
-        if event.reply_id == self._ahead.reply_id and isinstance(event, ReplyFailed):
-            # Nobody waits for it yet. The same words get a new one when the turn is over.
-            return self._drop_ahead()
-        if event.reply_id != self._reply_id:
-            return []
-        match event:
-            case ReplyStarted():
-                return self._started(event)
-            case ReplyPaused():
-                return self._paused(event)
-            case ReplyPlayed():
-                return self._over()
-            case ReplyFailed():
-                return self._failed()
-            case _:
-                assert_never(event)
-
-    # --- deadlines ---------------------------------------------------------------------------
+    # --- deadlines -----------------------------------------------------------------------------
 
     def _alarms(self) -> Iterator[tuple[Ms, Callable[[], list[Command]]]]:
         """What happens next if nothing else does: (when, what), at least one for a live call."""
@@ -261,40 +190,7 @@ class TurnMachine:
             self._caller, since=self._since, learnt_ms=self._pauses.learnt_ms
         )
 
-    def _flush(self) -> list[Command]:
-        self._caller.flush_at = None
-        return [FlushRecogniser()]
-
-    def _prompt(self) -> list[Command]:
-        self._caller.dismiss(self._now)
-        self._caller.forget_answered()
-        self._think(self.next_reply_id())
-        return [PromptCaller(reply_id=self._reply_id)]
-
-    def _fill(self) -> list[Command]:
-        self._filler_due = False
-        return [PlayFiller(reply_id=self._reply_id)]
-
-    def _fall_back(self) -> list[Command]:
-        self._filler_due = self._fallback_due = False
-        return [FallBack(reply_id=self._reply_id)]
-
-    def _give_up(self) -> list[Command]:
-        """Backstop: a reply that never came, or never ended."""
-        commands = self._let_go()
-        if self._is_last:
-            return [*commands, *self._hang_up()]
-        if self._floor is Floor.THINKING:
-            self._caller.take_back()
-        self._open_floor()
-        return commands
-
-    def _hang_up(self) -> list[Command]:
-        self._hang_up_at = None
-        self._move(Floor.ENDED)
-        return [HangUp()]
-
-    # --- the caller's sounds and words -------------------------------------------------------
+    # --- the caller's sounds and words ---------------------------------------------------------
 
     def _sound_started(self, event: SpeechStarted) -> list[Command]:
         caller = self._caller
@@ -305,6 +201,7 @@ class TurnMachine:
         self._evidence.he_goes_on()
         match self._floor:
             case Floor.OPEN if caller.wants_floor:
+                caller.forget_spent()
                 self._move(Floor.CALLER)
             case Floor.PAUSE:
                 if caller.words:
@@ -336,6 +233,7 @@ class TurnMachine:
         caller = self._caller
         before = normalised(caller.words)
         self._forget_idle_words()
+        is_rest = is_final and caller.awaits_rest and not self._overlap.has_sound(caller)
         commands: list[Command] = []
         if (
             self._is_unheard
@@ -351,11 +249,14 @@ class TurnMachine:
             case Floor.OPEN:
                 self._words_in_silence()
             case Floor.CALLER | Floor.PAUSE:
-                dropped = self._drop_ahead(unless_for=caller.words)
-                # What was taken back is answered again by the next deadline, in commands of its own.
-                return [*(commands or self._close_if_over(dropped))]
+                if commands:
+                    return (
+                        commands  # what was taken back is answered again by a deadline of its own
+                    )
+                return self._close_if_over(self._drop_ahead(unless_for=caller.words))
             case Floor.AGENT | Floor.OVERLAP:
-                return self._words_over_reply()
+                # The rest of a sentence that was answered too early was not said over the answer: it waits its turn.
+                return [] if is_rest else self._words_over_reply()
             case Floor.THINKING | Floor.ENDED:
                 pass
         return commands
@@ -387,59 +288,14 @@ class TurnMachine:
         flush = self._flush() if self._caller.flush_at is not None else []
         return [*flush, BeginReply(reply_id=reply_id, caller_words=words, is_ahead=True)]
 
-    def _close_if_over(self, before: list[Command] | None = None) -> list[Command]:
+    def _close_if_over(self, before: Sequence[Command] = ()) -> list[Command]:
         """End the caller's turn if the last news say that it is over."""
-        commands = before or []
         is_due = self._floor is Floor.PAUSE and self._hang_up_at is None and self._caller.words
         if is_due and self._pause_over_at() <= self._now:
-            return [*commands, *self._close_turn()]
-        return commands
+            return [*before, *self._close_turn()]
+        return [*before]
 
-    def _cut_turn(self) -> list[Command]:
-        """At the backstop he may be speaking still, or a television is: it is answered all the same, and heard."""
-        commands = self._close_turn()
-        self._is_interruptible = False
-        return commands
-
-    def _close_turn(self) -> list[Command]:
-        """The caller's turn is over: answer it, or open the floor when it held no words."""
-        caller = self._caller
-        words = caller.words
-        if not words:
-            if self._floor is Floor.CALLER or caller.sound_ms >= self._policy.unheard_speech_ms:
-                return self._prompt()
-            caller.dismiss(self._now)
-            self._move(Floor.OPEN)
-            return []
-        caller.is_cut()
-        caller.answer(self._now)
-        self._answered_sound = caller.last_sound
-        self._counts.turns_answered += 1
-        ahead_id = self._ahead.commit()
-        self._think(ahead_id or self.next_reply_id())
-        if ahead_id:
-            return [CommitReply(reply_id=ahead_id, caller_words=words)]
-        return [BeginReply(reply_id=self._reply_id, caller_words=words)]
-
-    # --- over the agent ----------------------------------------------------------------------
-
-    @property
-    def _is_unheard(self) -> bool:
-        """A reply is being made, and nothing of it was heard."""
-        overlaps = self._floor is Floor.OVERLAP and self._overlap.origin is Floor.THINKING
-        return self._floor is Floor.THINKING or overlaps
-
-    @property
-    def _may_be_cut(self) -> bool:
-        return self._is_interruptible and not self._is_last and self._reply_id != 0
-
-    def _hold_reply(self) -> list[Command]:
-        """A sound over the reply holds it; words will say whether it is stopped."""
-        if not self._may_be_cut or self._caller.is_faint or not self._overlap.may_pause:
-            return []
-        self._overlap.begin(self._floor, self._now)
-        self._move(Floor.OVERLAP)
-        return [PauseReply(reply_id=self._reply_id)]
+    # --- over the agent ------------------------------------------------------------------------
 
     def _words_over_reply(self) -> list[Command]:
         caller, overlap = self._caller, self._overlap
@@ -455,124 +311,51 @@ class TurnMachine:
         """No more words came: it was nothing, unless those that wait want the floor."""
         return self._yield() if self._overlap.is_yielded_to(self._caller) else self._resume()
 
-    def _yield(self) -> list[Command]:
-        """The caller takes the floor from a reply that was heard in part; his words are a turn."""
-        if self._floor is Floor.OVERLAP:
-            self._counts.pauses_yielded += 1
-        if not self._overlap.has_sound(self._caller):
-            self._caller.speaks_by_words(self._now)
-        commands = self._let_go()
-        self._open_floor()
-        return commands
-
-    def _resume(self) -> list[Command]:
-        self._counts.pauses_resumed += 1
-        self._overlap.was_nothing()
-        if self._overlap.verdict(self._caller) is not OverAgent.REAL:
-            self._dismiss_words()
-        self._move(self._overlap.origin)
-        return [ResumeReply(reply_id=self._reply_id)]
-
-    def _take_back(self) -> list[Command]:
-        """The caller goes on before anything of the reply was heard: one turn, one answer."""
-        caller, turn_began = self._caller, self._turn_began
-        if caller.answered:
-            self._counts.turns_taken_back += 1
-            ended = self._answered_sound
-            if ended is not None and caller.sound_began >= max(ended, self._turn_over):
-                self._pauses.cut_in(caller.sound_began - ended)
-        if self._floor is Floor.OVERLAP:
-            self._counts.pauses_yielded += 1
-        commands = self._let_go()
-        caller.take_back()
-        self._move(Floor.CALLER if caller.is_speaking else Floor.PAUSE)
-        self._turn_began = turn_began
-        return commands
-
-    def _forget_idle_words(self) -> None:
-        """Before something new is heard over the reply: what was said to keep it going is over."""
-        if self._floor in (Floor.AGENT, Floor.OVERLAP) and self._overlap.are_idle_words(
-            self._caller, self._now
-        ):
-            self._dismiss_words()
-
-    def _dismiss_words(self) -> None:
-        self._caller.dismiss(self._now)
-        self._overlap.forget_words()
-
-    # --- keys, orders, the end ---------------------------------------------------------------
-
-    def _key_pressed(self, digit: str) -> list[Command]:
-        """A key is always heard, over a must-say line too: it may be the opt-out."""
-        if self._is_last:
-            return [NoteKey(digit=digit)]
-        commands, words = self._drop_everything()
-        return [*commands, PressKey(reply_id=self._reply_id, digit=digit, caller_words=words)]
-
-    def _order_came(self) -> list[Command]:
-        """A person's order goes before whatever is being said."""
-        if self._is_last:
-            return []
-        commands, words = self._drop_everything()
-        return [*commands, ObeyOrder(reply_id=self._reply_id, caller_words=words)]
-
-    def _drop_everything(self) -> tuple[list[Command], str]:
-        """Cut what is said or being made; hand out what the caller said and nobody has answered."""
-        if self._is_unheard:
-            self._caller.take_back()
-        commands = self._let_go()
-        words = self._caller.words
-        self._caller.answer(self._now)
-        self._answered_sound = None
-        self._think(self.next_reply_id())
-        # A fact, and told as one: nobody takes it back by making a sound.
-        self._is_interruptible = False
-        return commands, words
-
-    def _script_ended(self) -> list[Command]:
-        self._is_last = True
-        if self._floor is Floor.OVERLAP:
-            return self._resume()  # a goodbye is said to its end
-        if self._floor in (Floor.OPEN, Floor.CALLER, Floor.PAUSE) and self._hang_up_at is None:
-            # Nothing plays that could be waited for.
-            self._hang_up_at = Ms(self._now + self._policy.drain_ms)
-        return self._drop_ahead()
-
-    def _and_hand_over(self, commands: list[Command]) -> list[Command]:
-        """Between turns, and only there, the call can be given away without a word being lost."""
-        if self._hands_over and self._floor is Floor.OPEN and self._hang_up_at is None:
-            self._move(Floor.ENDED)
-            return [*commands, HandOver()]
-        return commands
-
-    # --- the agent ---------------------------------------------------------------------------
+    # --- the reply -----------------------------------------------------------------------------
 
     def _agent_opened(self, event: AgentTurnOpened) -> list[Command]:
         commands = self._let_go()
         self._caller.forget_answered()
         self._answered_sound = None
-        self._think(event.reply_id)
+        self._think(event.reply_id, is_first_line=True)
         # Not taken back by a "hello?" before it was heard.
         self._is_interruptible = False
         self._resumes = event.resumes
         return commands
 
-    def _think(self, reply_id: int) -> None:
-        self._reply_id = reply_id
-        self._is_interruptible = True
-        self._filler_due = self._fallback_due = True
-        self._turn_over = self._now
-        self._ahead.turn_over()
-        self._overlap.reply_begins(self._now)
-        self._move(Floor.THINKING)
+    def _reply_told(
+        self, event: ReplyStarted | ReplyPaused | ReplyPlayed | ReplyFailed
+    ) -> list[Command]:
+        """News of a reply. The one place where late news of old replies are dropped."""
+        if event.reply_id == 0:
+            return []
+        if event.reply_id == self._ahead.reply_id and isinstance(event, ReplyFailed):
+            # Nobody waits for it yet. The same words get a new one when the turn is over.
+            return self._drop_ahead()
+        if event.reply_id != self._reply_id:
+            return []
+        match event:
+            case ReplyStarted():
+                return self._started(event)
+            case ReplyPaused():
+                return self._paused(event)
+            case ReplyPlayed():
+                return self._over()
+            case ReplyFailed():
+                return self._failed()
+            case _:
+                assert_never(event)
 
     def _started(self, event: ReplyStarted) -> list[Command]:
         """Audio is heard; or a part of it begins that may, or may not, be interrupted."""
         caller, is_first = self._caller, self._is_unheard
         was_held = not is_first and not self._is_interruptible
         self._is_interruptible = event.interruptible
-        if is_first and caller.answered:
-            self._pauses.ended_well()
+        if is_first:
+            self._audio_began = self._now
+            self._overlap.note(caller, self._now)
+            if caller.answered:
+                self._pauses.ended_well()
         if self._floor is Floor.OVERLAP:
             self._overlap.origin = Floor.AGENT
             return [] if event.interruptible else self._resume()
@@ -583,7 +366,7 @@ class TurnMachine:
         if not (was_held and self._may_be_cut):
             return []
         # A must-say part is over: what was said over it, or is being said, counts from here.
-        if self._overlap.is_yielded_to(caller) and not self._overlap.is_greeting(caller):
+        if self._overlap.is_yielded_to(caller):
             return self._yield()
         is_new = self._now - caller.sound_began < self._policy.longest_overlap_ms
         return self._hold_reply() if caller.is_speaking and is_new else []
@@ -610,37 +393,34 @@ class TurnMachine:
     def _failed(self) -> list[Command]:
         return self._fall_back() if self._is_unheard and self._fallback_due else self._over()
 
-    def _let_go(self) -> list[Command]:
-        """No reply is made or heard any longer."""
-        commands = self._drop_ahead()
-        if self._reply_id:
-            commands.append(InterruptReply(reply_id=self._reply_id))
-        self._reply_id = 0
+    # --- keys, orders, the end -----------------------------------------------------------------
+
+    def _key_pressed(self, digit: str) -> list[Command]:
+        """A key is always heard, over a must-say line too: it may be the opt-out."""
+        if self._is_last:
+            return [NoteKey(digit=digit)]
+        commands, words = self._drop_everything()
+        return [*commands, PressKey(reply_id=self._reply_id, digit=digit, caller_words=words)]
+
+    def _order_came(self) -> list[Command]:
+        """A person's order goes before whatever is being said."""
+        if self._is_last:
+            return []
+        commands, words = self._drop_everything()
+        return [*commands, ObeyOrder(reply_id=self._reply_id, caller_words=words)]
+
+    def _script_ended(self) -> list[Command]:
+        self._is_last = True
+        if self._floor is Floor.OVERLAP:
+            return self._resume()  # a goodbye is said to its end
+        if self._floor in (Floor.OPEN, Floor.CALLER, Floor.PAUSE) and self._hang_up_at is None:
+            # Nothing plays that could be waited for.
+            self._hang_up_at = Ms(self._now + self._policy.drain_ms)
+        return self._drop_ahead()
+
+    def _and_hand_over(self, commands: list[Command]) -> list[Command]:
+        """Between turns, and only there, the call can be given away without a word being lost."""
+        if self._hands_over and self._floor is Floor.OPEN and self._hang_up_at is None:
+            self._move(Floor.ENDED)
+            return [*commands, HandOver()]
         return commands
-
-    def _drop_ahead(self, *, unless_for: str | None = None) -> list[Command]:
-        ahead = self._ahead
-        dropped = ahead.drop() if unless_for is None else ahead.drop_unless_for(unless_for)
-        for command in dropped:
-            self._overlap.agent_never_said(command.reply_id)
-        return [*dropped]
-
-    def _open_floor(self) -> None:
-        """Nobody speaks for the agent: what the caller said meanwhile is the next turn."""
-        self._reply_id = 0
-        self._overlap.reply_is_over(self._now)
-        self._overlap.forget_words()
-        if self._caller.wants_floor:
-            self._move(Floor.CALLER)
-        elif self._caller.words or self._caller.awaits_words:
-            self._move(Floor.PAUSE)
-        else:
-            self._move(Floor.OPEN)
-
-    def _move(self, floor: Floor) -> None:
-        if (self._floor, floor) not in TRANSITIONS:
-            raise AssertionError(f"{floor.name} cannot follow {self._floor.name}")
-        turn = (Floor.CALLER, Floor.PAUSE)
-        if floor in turn and self._floor not in turn:
-            self._turn_began = self._now
-        self._floor, self._since = floor, self._now

@@ -26,13 +26,16 @@ class Overlap:
         """When words that only say "go on" were said."""
         self.origin = Floor.AGENT
         """The floor that goes on if it was nothing."""
+        self._is_first_line = False
+        """On picking up people say "hello?" into the first line, which is the answer to it."""
         self._is_near_end = False
         """All but the last moment of the reply was heard when it was last held: a "yes" is the answer."""
 
     # --- the reply ---------------------------------------------------------------------------
 
-    def reply_begins(self, now: Ms) -> None:
+    def reply_begins(self, now: Ms, *, is_first_line: bool = False) -> None:
         """Another reply: nobody spoke over it yet."""
+        self._is_first_line = is_first_line
         self._reply_began = now
         self._were_nothing = 0
         self._is_near_end = False
@@ -76,7 +79,7 @@ class Overlap:
     def nothing_at(self, caller: Caller) -> Ms:
         """When it was nothing, if no word comes."""
         longest = self._began + self._policy.longest_overlap_ms
-        if caller.is_speaking:
+        if caller.is_speaking and not caller.is_faint:
             return Ms(longest)
         last = max(self._began, caller.last_sound or 0)
         return Ms(min(longest, last + self._policy.overlap_wait_ms))
@@ -85,8 +88,10 @@ class Overlap:
 
     def verdict(self, caller: Caller) -> OverAgent:
         """What the caller's unanswered words are."""
+        if self._is_first_line and caller.words and is_greeting(caller.words):
+            return OverAgent.BACKCHANNEL
         said = " ".join(words.text for words in self._said)
-        return judge(caller.words, agent_words=said, is_faint=caller.is_faint)
+        return judge(caller.words, agent_words=said, is_faint=self._is_faint(caller))
 
     def is_yielded_to(self, caller: Caller) -> bool:
         """Whether his words take the floor, from a reply that may be interrupted."""
@@ -94,12 +99,11 @@ class Overlap:
         if verdict is OverAgent.BACKCHANNEL:
             return self._is_near_end
         if verdict is OverAgent.REAL:
-            return not caller.is_faint or is_urgent(caller.words)
+            return not self._is_faint(caller) or is_urgent(caller.words)
         return False
 
-    def is_greeting(self, caller: Caller) -> bool:
-        """Whether he only greets: said on picking up, over the first words of the agent."""
-        return is_greeting(caller.words)
+    def _is_faint(self, caller: Caller) -> bool:
+        return caller.is_faint and self.has_sound(caller)
 
     def note(self, caller: Caller, now: Ms) -> None:
         """Remember since when there are words that want no answer if the reply goes on for long after them."""
@@ -120,7 +124,7 @@ class Overlap:
         verdict = self.verdict(caller)
         if verdict is OverAgent.ECHO:
             return True
-        if verdict is not OverAgent.BACKCHANNEL or self._is_near_end:
+        if verdict is not OverAgent.BACKCHANNEL:
             return False
         noted_at = self._noted_at if self._noted_at is not None else now
         return now - noted_at > self._policy.answered_ahead_ms

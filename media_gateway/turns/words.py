@@ -20,7 +20,9 @@ _OPEN = frozenset(
 )
 _ANSWERS = frozenset(
     "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would|"
-    "thank you|see you|about you|to you|bless you".split("|")
+    "thank you|see you|about you|to you|bless you|hold on|hang on|go on|is this|is that|do that|like that".split(
+        "|"
+    )
 )
 """Endings that are whole answers though their last word is an open one."""
 

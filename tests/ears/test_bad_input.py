@@ -295,7 +295,7 @@ class BrokenEnd(RuleModel):
     def text_score(self, words: str, **_: object) -> float:
         raise ValueError("corrupt")
 
-    def audio_scores(self, frames: object) -> np.ndarray:  # type: ignore[type-arg]
+    def audio_scores(self, frames: object) -> np.ndarray:
         raise ValueError("corrupt")
 
 

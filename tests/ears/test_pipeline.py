@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from media_gateway.ears.measures import DECODED
 from media_gateway.ears.pipeline import WAIT_S
 from media_gateway.ears.ports import EarEvent
-from media_gateway.ears.speech import CHUNK, SpeechModel
+from media_gateway.ears.speech import CHUNK, LARGEST_BATCH, Floats, SpeechModel
 from media_gateway.speech.ports import VoiceChange
 from rehearsal.audio import Samples, to_mulaw
 from tests.ears.line import Line, kinds, silence, speech_model
@@ -96,6 +96,38 @@ def test_calls_hear_with_others_what_they_hear_alone(sentence: bytes, another: b
     line.play(*((ear, two if n % 3 else one) for n, ear in enumerate(ears)))
     for n, ear in enumerate(ears):
         assert line.voices(ear) == heard(two if n % 3 else one)
+
+
+class CountingModel(SpeechModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def run(self, chunks: Floats, state: Floats) -> tuple[Floats, Floats]:
+        self.batches.append(len(chunks))
+        return super().run(chunks, state)
+
+
+def test_steps_of_many_calls_run_together_and_never_more_than_the_largest_batch() -> None:
+    model = CountingModel()
+    line = Line(speech=model)
+    line.play(*((line.open(), silence(960)) for _ in range(70)))
+    assert sum(model.batches) == 70 * 30
+    assert max(model.batches) == LARGEST_BATCH
+    assert len(model.batches) <= 30 * 3
+
+
+def test_calls_in_their_own_phase_meet_in_a_batch() -> None:
+    model = CountingModel()
+    line = Line(speech=model)
+    ears = [line.open() for _ in range(40)]
+    for ms in range(0, 960):
+        line.run_to(ms / 1000)
+        for n, ear in enumerate(ears):
+            if ms % 20 == n % 20:
+                ear.hear(silence(20), ms - ms % 20)
+    line.run_to(1.0)
+    assert sum(model.batches) / len(model.batches) >= 8
 
 
 def test_nobody_waits_longer_than_the_batch_may(sentence: bytes) -> None:

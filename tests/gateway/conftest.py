@@ -23,6 +23,7 @@ from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import Recorder
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
@@ -34,6 +35,7 @@ from tests.gateway.fakes import (
     FakeLines,
     FakeLink,
     FakeRecogniser,
+    FakeRecorder,
     FakeVoice,
 )
 from tests.servers import serving
@@ -61,6 +63,7 @@ class Gateway:
     voice: FakeVoice
     dialogue: FakeDialogue
     ears: FakeEars
+    recorder: FakeRecorder
     tokens: StreamTokens
     lines: FakeLines = field(default_factory=FakeLines)
     embedding: FakeEmbedding = field(default_factory=FakeEmbedding)
@@ -213,13 +216,20 @@ class Line:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+def recorder() -> Recorder | None:
+    """Of turn-taking, when a module overrides this; else the fake one."""
+    return None
+
+
+@pytest.fixture
+async def gateway(recorder: Recorder | None) -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
         ears=FakeEars(),
+        recorder=FakeRecorder(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -242,6 +252,7 @@ async def gateway() -> AsyncIterator[Gateway]:
             lines=running.lines,
             openers=OpenerVectors(running.embedding),
             policy=POLICY,
+            recorder=recorder or running.recorder,
         )
         return create_app(running.parts)
 

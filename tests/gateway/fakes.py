@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from media_gateway.ears.counts import EarCounts
-from media_gateway.ears.ports import EarEvent, Expectation
+from media_gateway.ears.ports import EarEvent, EndEstimate, Expectation
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
 from media_gateway.openers import Vector
 from media_gateway.ports import (
@@ -23,6 +23,7 @@ from media_gateway.ports import (
     WordsWritten,
 )
 from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.turns.types import Command, Event, Ms, TurnPolicy
 from workflows.contracts.payloads import (
     AfterStream,
     AnsweredBy,
@@ -157,6 +158,10 @@ class FakeRecognition:
     def interim(self, text: str) -> None:
         """Words that are not finished."""
         self._queue.put_nowait(Transcript(text=text, is_final=False))
+
+    def final(self, text: str) -> None:
+        """Words that are finished."""
+        self._queue.put_nowait(Transcript(text=text, is_final=True))
 
     def break_off(self) -> None:
         """The stream is gone."""
@@ -300,15 +305,26 @@ class FakeEar:
         self.is_closed = False
         self.is_deaf = False
         """Finds nothing by itself."""
+        self.now_ms = 0
+        """Stream time, as the frames tell it."""
         self._speaking = False
 
     def hear(self, mulaw: bytes, at_ms: int) -> None:
+        self.now_ms = at_ms + len(mulaw) // 8
         speaking = any(byte != 0xFF for byte in mulaw)
         if speaking == self._speaking or self.is_deaf:
             return
         self._speaking = speaking
         change = VoiceChange(speaking=speaking, at_ms=at_ms)
         asyncio.get_running_loop().call_soon(self._tell, change)
+
+    def sound(self, speaking: bool, *, ago_ms: int = 0) -> None:
+        """The caller began or ceased to make sound, so long ago."""
+        self.finds(VoiceChange(speaking=speaking, at_ms=max(0, self.now_ms - ago_ms)))
+
+    def believes(self, p: float) -> None:
+        """That the turn ends here."""
+        self.finds(EndEstimate(p=p))
 
     def _tell(self, event: EarEvent) -> None:
         if not self.is_closed:
@@ -341,6 +357,38 @@ class FakeEars:
     def open(self, tell: Callable[[EarEvent], None]) -> FakeEar:
         self.opened.append(FakeEar(tell))
         return self.last
+
+
+class FakeRecorder:
+    """Keeps each stream's tape: ("took", event, now), ("timer", None, now), ("commands", commands, None)."""
+
+    def __init__(self) -> None:
+        self.tapes: list[FakeTape] = []
+
+    def open(self, call_id: str, epoch: int, policy: TurnPolicy) -> FakeTape:
+        self.tapes.append(FakeTape(policy))
+        return self.tapes[-1]
+
+
+class FakeTape:
+    def __init__(self, policy: TurnPolicy) -> None:
+        self.policy = policy
+        self.events: list[tuple[Event | None, Ms]] = []
+        """None: the timer."""
+        self.answers: list[list[Command]] = []
+        self.is_closed = False
+
+    def took(self, event: Event, now: Ms) -> None:
+        self.events.append((event, now))
+
+    def timer(self, now: Ms) -> None:
+        self.events.append((None, now))
+
+    def commands(self, commands: Sequence[Command]) -> None:
+        self.answers.append(list(commands))
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeDialogue:
