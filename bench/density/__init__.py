@@ -25,7 +25,6 @@ from bench.turns.sounds import PITCHES, Sound, Sounds
 from bench.turns.truth import Latencies, Truth
 from bench.turns.utterances import Book, parse_book
 from bench.turns.vendors import serving
-from media_gateway.turns.playout import AHEAD_LEAST_MS
 
 STEPS = (1, 10, 50, 100)
 BEATS = 2
@@ -131,7 +130,7 @@ async def _measure(steps: tuple[int, ...], *, looks_inside: bool) -> list[Step]:
             for number in range(len(calls) + 1, count + 1):
                 begins_s = BEAT_S * (0.9 + (number * 0.618) % 1)
                 sound = sounds[number % len(sounds)]
-                call = LoadCall(number, knock(number), sound, begins_s, figures, AHEAD_LEAST_MS)
+                call = LoadCall(number, knock(number), sound, begins_s, figures, truth)
                 calls[number] = call
                 await call.open()
                 active.append(call)
