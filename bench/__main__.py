@@ -6,11 +6,12 @@ import sys
 
 import uvloop
 
-from bench import density, idle_calls, outbox, reply_path, turns
+from bench import density, ears, idle_calls, outbox, reply_path, turns
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
     "reply_path": reply_path.main,
+    "ears": ears.main,
     "idle_calls": idle_calls.main,
     "outbox": outbox.main,
     "spoken_path": spoken_path.main,
