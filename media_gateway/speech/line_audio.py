@@ -111,7 +111,7 @@ class LineAudioCache:
     async def _calm(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                while self._calls():
+                while self._calls():  # noqa: ASYNC110 - a look now and then; calls need not tell us
                     await asyncio.sleep(LOOK_EVERY_S)
 
     async def _speak(self, text: str) -> ReadyAudio:
