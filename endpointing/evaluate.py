@@ -240,6 +240,6 @@ def _policies(model: EndOfTurn, judged: dict[str, list[Example]]) -> list[Row]:
         examples = judged[name][:15_000]
         moments = played.play(examples, np.random.default_rng(data.SEED), model.hazard)
         scores = model.text.scores(examples)
-        for outcome in played.judge(moments, scores, model.hazard, POLICIES):
-            found.append({"source": name, **asdict(outcome)})
+        outcomes = played.judge(moments, scores, model.hazard, POLICIES)
+        found += ({"source": name, **asdict(outcome)} for outcome in outcomes)
     return found

@@ -110,7 +110,7 @@ def _last_sound(frames: Frames, edge: int) -> int:
 
 def _who(speaks: list[Speaks], start_s: float, end_s: float) -> str | None:
     """The one who speaks for most of this time; None when others do too or nobody does."""
-    shares = {}
+    shares: dict[str, float] = {}
     for one in speaks:
         shared = min(one.end_s, end_s) - max(one.start_s, start_s)
         if shared > 0:

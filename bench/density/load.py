@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,8 @@ from bench.density.wire import BINARY, TEXT, Socket, frame, greeting
 from bench.turns.call import Door
 from bench.turns.sounds import Sound
 from bench.turns.stamps import FRAME, read_stamp, runs, stamped
+from bench.turns.truth import Truth
+from media_gateway.turns.playout import AHEAD_LEAST_MS
 from rehearsal.audio import LINE_HZ, to_mulaw
 
 FRAME_S = 0.02
@@ -49,20 +52,20 @@ class LoadCall:
         sound: Sound,
         begins_s: float,
         figures: Figures,
-        ahead_ms: int,
+        truth: Truth,
     ) -> None:
         self.sound = sound
         self._number = number
         self._door = door
         self._figures = figures
-        self._ahead_s = ahead_ms / 1000
+        self._truth = truth
         self._loop = asyncio.get_running_loop()
         self._begins_frame = round(begins_s / FRAME_S)
         self._payloads = _beat(number, sound)
         self._plays_until = 0.0
         self._marks: list[tuple[float, asyncio.TimerHandle, bytes]] = []
-        self._reply = -1
-        """The last word that was played: the next one of the same reply has a number just above."""
+        self._reply = ""
+        """The voice's request that was played last."""
         self.socket = Socket(self._take)
         self.recogniser: Socket | None = None
         self._sent = 0
@@ -151,29 +154,27 @@ class LoadCall:
         self.recogniser.write(frame(json.dumps(message).encode()))
 
     def _take(self, opcode: int, payload: bytes) -> None:
-        now = self._loop.time()
+        now = time.monotonic()
         if payload.startswith(b'{"event":"media"'):
             self._played(base64.b64decode(payload[payload.rindex(b":") + 2 : -3]), now)
             return
         message = json.loads(payload)
         if message["event"] == "mark":
             echo = frame(json.dumps({**message, "sequenceNumber": "1"}).encode(), masked=True)
-            at = max(now, self._plays_until)
-            self._loop.call_at(at, self.socket.write, echo)
+            self._loop.call_later(max(0.0, self._plays_until - now), self.socket.write, echo)
         elif message["event"] == "clear":
             self._plays_until = now
 
     def _played(self, audio: bytes, now: float) -> None:
-        found = next(runs(audio[: 4 * FRAME]), None)
+        words = self._truth.agent_words
+        found = next((run.word for run in runs(audio) if run.word in words), None)
         ahead_s = self._plays_until - now
-        if found is not None:
-            if 0 <= found.word - self._reply <= 2:
-                self._figures.late_ms.append(max(0.0, 1000 * (self._ahead_s - ahead_s)))
-                self._figures.dry += ahead_s < 0
-            else:
-                self._figures.replies += 1
-            *_, last = runs(audio)
-            self._reply = last.word
+        if found is not None and words[found].context == self._reply:
+            self._figures.late_ms.append(max(0.0, AHEAD_LEAST_MS - 1000 * ahead_s))
+            self._figures.dry += ahead_s < 0
+        elif found is not None:
+            self._figures.replies += 1
+            self._reply = words[found].context
         self._plays_until = max(now, self._plays_until) + len(audio) / LINE_HZ
         self._figures.spoken_ms += len(audio) / 8
 
@@ -206,13 +207,12 @@ class Recognisers:
 
 async def beat(calls: list[LoadCall], figures: Figures) -> None:
     """All calls' clocks, spread over the 20 ms, until cancelled."""
-    loop = asyncio.get_running_loop()
-    began, step = loop.time(), 0
+    began, step = time.monotonic(), 0
     slots = 10
     while True:
         due = began + step * FRAME_S / slots
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        figures.own_late_ms.append(1000 * (loop.time() - due))
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        figures.own_late_ms.append(1000 * (time.monotonic() - due))
         for call in calls[step % slots :: slots]:
             call.tick()
         step += 1

@@ -43,12 +43,11 @@ _LIBRARIES = frozenset({"sockets", "loop", "JSON and base64"})
 
 async def watch_lags(path: Path) -> None:
     """Until cancelled."""
-    loop = asyncio.get_running_loop()
     lags: list[float] = []
-    due, told = loop.time() + EVERY_S, loop.time()
+    due, told = time.monotonic() + EVERY_S, time.monotonic()
     while True:
-        await asyncio.sleep(due - loop.time())
-        now = loop.time()
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()
         lags.append(round(1000 * (now - due), 2))
         due = max(due + EVERY_S, now)
         if now - told >= 1.0:

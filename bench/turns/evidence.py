@@ -15,12 +15,14 @@ SPEAKING_MS = 100
 """The agent speaks when it was heard so shortly before."""
 LEFT_MS = 800
 """Of a reply, at least, for a sound over it to be judged."""
-GAP_MS = 100
-"""Silence inside a reply that is a stop, more than a breath."""
 BREATH_MS = 160
-_NUMBER = re.compile(r"[1-9]\d{2,4}")
+"""Silence inside a reply that is a stop is longer."""
+EDGE_MS = 60
+"""A word that lacks less may be called heard or not."""
 CLIPPED_MS = 30
 """A word that lacks more was not heard whole."""
+_NUMBER = re.compile(r"[1-9]\d{2,4}")
+"""In each reply of the model's there is one, and another in each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,13 +253,15 @@ def ledger_errors(
             continue
         context = by_number.get(numbers[0], "")
         heard = [word for word in order if word.context == context]
-        whole = sum(best[word.number] >= word.ms - CLIPPED_MS for word in heard)
+        least = sum(best[word.number] >= word.ms for word in heard)
+        most = sum(best[word.number] >= word.ms - EDGE_MS for word in heard)
         claimed = len(claim.heard_words.split())
         if not heard:
             errors.append(None if claimed else 0)
             continue
         before = _opener(claim.reply_words.split(), heard[0], order)
-        errors.append(claimed - whole - before)
+        claimed -= before
+        errors.append(claimed - min(max(claimed, least), most))
     return errors
 
 

@@ -27,6 +27,8 @@ class Result:
     """Of callers, that wanted an answer."""
     faults: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    cores: float = 0.0
+    """In use meanwhile, by everybody on the machine: figures under another load are no figures."""
 
     @property
     def answers(self) -> list[Answered]:
@@ -176,5 +178,6 @@ FIGURES: tuple[tuple[str, str, Figure], ...] = (
     ("heard-ledger's error after an interruption, words", "0; no word times: p95 1", _ledger),
     ("dead air over 3 s after a caller's turn", "0", _dead),
     ("faults", "", _faults),
+    ("cores in use, all of the machine", "", lambda result: f"{result.cores:.2f}"),
     ("model requests that came to nothing", "0.6 a turn", _wasted),
 )

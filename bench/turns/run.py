@@ -13,6 +13,7 @@ from pathlib import Path
 
 from twilio.request_validator import RequestValidator
 
+from bench import processes
 from bench.rig import AUTH_TOKEN, TOKEN_SECRET, under_test
 from bench.turns.call import Call, Door
 from bench.turns.caller import Caller, Plan
@@ -71,7 +72,7 @@ async def run(setting: Setting, out: Path) -> Result:
     told = out / f"{setting.name}.heard.jsonl"
     told.parent.mkdir(parents=True, exist_ok=True)
     told.unlink(missing_ok=True)
-    began_s = time.monotonic()
+    began_s, busy = time.monotonic(), processes.busy_s()
     callers: list[Caller] = []
     async with (
         serving(truth, book, next_questions(script)) as addresses,
@@ -89,6 +90,7 @@ async def run(setting: Setting, out: Path) -> Result:
     result.model_requests, result.faults = truth.model_requests, truth.faults
     result.faults["lost_mark"] = sum(c.call.record.marks_lost for c in callers)
     result.seconds = time.monotonic() - began_s
+    result.cores = (processes.busy_s() - busy) / result.seconds
     return result
 
 

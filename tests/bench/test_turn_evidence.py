@@ -109,6 +109,7 @@ def test_the_ledger_is_held_against_words_heard_whole() -> None:
         return ledger_errors(kept, [claim], known)
 
     assert error("Some 128") == [0]
+    assert error("Some") == [-1]
     assert error("Some 128 of them") == [2]
 
 
