@@ -75,9 +75,9 @@ def pauses(call: str, caller: Samples, agent: Samples, states: SpeechStates) -> 
     longest = max(len(caller), len(agent))
     both = [np.pad(channel, (0, longest - len(channel))) for channel in (caller, agent)]
     heard, answers = states.frames(both)
-    quiet = [*silences(heard)]
     found = []
-    for start_s, end_s, is_end in outcomes(quiet, spans(answers[:, 128] >= 0.5), longest / LINE_HZ):
+    quiet, call_s = [*silences(heard, to_the_end=True)], len(heard) * STEP_MS / 1000
+    for start_s, end_s, is_end in outcomes(quiet, spans(answers[:, 128] >= 0.5), call_s):
         before = caller[: round((start_s + KEPT_S) * LINE_HZ)]
         found.append(CallPause(call=call, before=before, length_s=end_s - start_s, is_end=is_end))
     return found
@@ -98,18 +98,20 @@ def spans(active: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[Span]:
 def outcomes(
     quiet: Sequence[Span], agent: Sequence[Span], call_s: float
 ) -> list[tuple[float, float, bool]]:
-    """(start, end, is_end) of each of the caller's silences that has a clear outcome. A last, open one may be left out."""
+    """(start, end, is_end) of each of the caller's silences that has a clear outcome; a last one ends with the call."""
     found: list[tuple[float, float, bool]] = []
     for start_s, end_s in quiet:
         if any(begin <= start_s < stop for begin, stop in agent):
             continue  # he spoke over the agent: whose turn it was is not clear
-        answer = next((span for span in agent if start_s < span[0] < end_s), None)
-        if answer is None:
+        answers = [(begin, stop) for begin, stop in agent if start_s < begin < end_s]
+        if not answers:
             if SHORTEST_S <= end_s - start_s <= LONGEST_S and end_s < call_s:
                 found.append((start_s, end_s, False))
-        elif answer[1] - answer[0] >= ANSWER_S and answer[0] - start_s >= SHORTEST_S:
-            is_back = end_s - answer[0] < CUT_IN_S
-            found.append((start_s, answer[0] if is_back else end_s, not is_back))
+            continue
+        began_s, spoken_s = answers[0][0], sum(stop - begin for begin, stop in answers)
+        if spoken_s >= ANSWER_S and began_s - start_s >= SHORTEST_S:
+            is_back = end_s - began_s < CUT_IN_S and end_s < call_s
+            found.append((start_s, began_s if is_back else end_s, not is_back))
     return found
 
 

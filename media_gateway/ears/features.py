@@ -221,7 +221,7 @@ def _slope(values: Row) -> float:
 
 # --- a moment of a pause --------------------------------------------------------------------------------------------
 
-CHECK_COLUMNS = "has_text text has_audio audio unheard silence_s turn_s pauses pause_logs".split()
+CHECK_COLUMNS = "has_text text has_audio audio unheard silence_s pauses pause_logs".split()
 CHECK_FEATURES = len(CHECK_COLUMNS) + len(Expectation)
 _KINDS = {kind: at for at, kind in enumerate(Expectation)}
 LATE_WORDS_MS = 200
@@ -230,7 +230,7 @@ _FIRM_MS = 60
 
 
 def check_row(check: PauseCheck) -> list[float]:
-    """`CHECK_FEATURES` numbers: what the hazard graph takes."""
+    """`CHECK_FEATURES` numbers: what the hazard graph takes. How long the turn was is not among them: nothing showed its worth."""
     row = [0.0] * CHECK_FEATURES
     if check.text is not None:
         row[0], row[1] = 1.0, check.text
@@ -238,10 +238,9 @@ def check_row(check: PauseCheck) -> list[float]:
         row[2], row[3] = 1.0, check.audio
     row[4] = _share_unheard(check)
     row[5] = check.silence_ms / 1000
-    row[6] = check.turn_ms / 1000
     if check.pauses_ms:
-        row[7] = float(len(check.pauses_ms))
-        row[8] = sum(math.log(max(pause, 200) / 1000) for pause in check.pauses_ms)
+        row[6] = float(len(check.pauses_ms))
+        row[7] = sum(math.log(max(pause, 200) / 1000) for pause in check.pauses_ms)
     row[len(CHECK_COLUMNS) + _KINDS[check.expectation]] = 1.0
     return row
 
