@@ -56,7 +56,8 @@ class SpokenOver:
     act: Act
     is_whole: bool
     """Every word of the reply was heard to its end, or would have been."""
-    missing_words: int
+    missing: tuple[str, ...]
+    """Words of the reply that were never heard whole."""
     repeated_ms: int
     gap_ms: int
     """The longest silence in the reply from the sound on; 0: it was not stopped."""
@@ -170,7 +171,9 @@ def _spoken_over(
     longest = {run.word: 0 for run in own}
     for run in own:
         longest[run.word] = max(longest[run.word], run.ms)
-    missing = sum(longest.get(word.number, 0) < word.ms - CLIPPED_MS for word in reply)
+    missing = tuple(
+        word.text for word in reply if longest.get(word.number, 0) < word.ms - CLIPPED_MS
+    )
     repeated = sum(run.ms for run in own) - sum(
         min(word.ms, longest.get(word.number, 0)) for word in reply
     )
@@ -180,8 +183,8 @@ def _spoken_over(
         resumed = max(0.0, 1000 * (record.agent_s(resumed_at) - record.caller_s(act.last_ms)))
     return SpokenOver(
         act=act,
-        is_whole=missing == 0,
-        missing_words=missing,
+        is_whole=not missing,
+        missing=missing,
         repeated_ms=max(0, repeated),
         gap_ms=gap,
         resumed_ms=resumed,

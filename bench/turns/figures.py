@@ -100,6 +100,11 @@ def _cut(is_whole: bool | None) -> Figure:
     return figure
 
 
+def _over_the_caller(result: Result) -> str:
+    over = [a for a in result.answers if a.talked_over and not any(a.pauses_cut)]
+    return f"{len(over)} of {len(result.answers)}"
+
+
 def _lost(kind: Kind) -> Figure:
     def figure(result: Result) -> str:
         over = [o for o in result.spoken_over if o.act.kind is kind]
@@ -168,6 +173,7 @@ FIGURES: tuple[tuple[str, str, Figure], ...] = (
     ("pauses in mid-sentence cut", "5 %", _cut(None)),
     ("  after a hesitation or a function word", "", _cut(False)),
     ("  after words that could have been the end", "", _cut(True)),
+    ("agent began over the caller, in no pause", "0", _over_the_caller),
     ("replies lost to a backchannel", "0", _lost(Kind.BACKCHANNEL)),
     ("  stopped by it, for good or not", "", _stopped(Kind.BACKCHANNEL)),
     ("replies lost to a noise", "0", _lost(Kind.NOISE)),

@@ -91,7 +91,7 @@ def test_a_reply_that_goes_on_one_word_too_late_is_not_whole() -> None:
     ).spoken_over
 
     assert not over.is_whole
-    assert over.missing_words == 1
+    assert over.missing == ("d",)
 
 
 def test_a_clear_without_a_sound_is_counted() -> None:
