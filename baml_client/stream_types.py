@@ -23,7 +23,7 @@ class StreamState(BaseModel, typing.Generic[StreamStateValueT]):
     value: StreamStateValueT
     state: typing_extensions.Literal["Pending", "Incomplete", "Complete"]
 # #########################################################################
-# Generated classes (8)
+# Generated classes (7)
 # #########################################################################
 
 class CallReport(BaseModel):
@@ -33,18 +33,15 @@ class CallReport(BaseModel):
     next_step: typing.Optional[str] = Field(default=None, description='what has to happen next, one sentence')
     slots: typing.List["SlotEvidence"] = Field(description='facts that the caller gave')
 
-class GivenSlot(BaseModel):
-    name: typing.Optional[str] = Field(default=None, description='one of the slots listed')
-    value: typing.Optional[str] = Field(default=None, description='the value, as the slot\'s type asks; dates as ISO 8601 like 2026-11-26T10:00')
-
 class MoveOption(BaseModel):
+    tag: typing.Optional[str] = None
     name: typing.Optional[str] = None
     description: typing.Optional[str] = None
     examples: typing.Optional[str] = None
 
 class NextTurn(BaseModel):
-    chosen: typing.Optional[typing.Union[types.NextMove, str]] = None
-    slots: typing.List["GivenSlot"] = Field(description='only slots whose value the caller just gave; empty otherwise')
+    chosen: typing.Optional[typing.Union[types.NextMove, str]] = Field(default=None, description='the tag of one move')
+    slots: typing.Optional[typing.Dict[str, str]] = Field(default=None, description='only slots whose value the caller just gave, by name; left out when there are none')
     say: typing.Optional[str] = Field(default=None, description='what to say now: one or two short spoken sentences')
 
 class PastTurn(BaseModel):
@@ -75,6 +72,7 @@ class TurnContext(BaseModel):
     passages: typing.List[str]
     history: typing.List["PastTurn"]
     caller_words: typing.Optional[str] = None
+    already_said: typing.Optional[str] = None
 
 # #########################################################################
 # Generated type aliases (0)
@@ -82,14 +80,13 @@ class TurnContext(BaseModel):
 
 
 # #########################################################################
-# Model rebuilds (8)
+# Model rebuilds (7)
 # #########################################################################
 # Resolve string forward references now that every model above is defined so
 # class declaration order never breaks Pydantic construction (issue #793).
 # Recursive models are intentionally omitted (Pydantic resolves those lazily;
 # eagerly rebuilding them can recurse).
 CallReport.model_rebuild()
-GivenSlot.model_rebuild()
 MoveOption.model_rebuild()
 NextTurn.model_rebuild()
 PastTurn.model_rebuild()

@@ -20,7 +20,7 @@ from .globals import DO_NOT_USE_DIRECTLY_UNLESS_YOU_KNOW_WHAT_YOURE_DOING_RUNTIM
 class TypeBuilder(type_builder.TypeBuilder):
     def __init__(self):
         super().__init__(classes=set(
-          ["CallReport","GivenSlot","MoveOption","NextTurn","PastTurn","SlotEvidence","SlotOption","TurnContext",]
+          ["CallReport","MoveOption","NextTurn","PastTurn","SlotEvidence","SlotOption","TurnContext",]
         ), enums=set(
           ["NextMove",]
         ), runtime=DO_NOT_USE_DIRECTLY_UNLESS_YOU_KNOW_WHAT_YOURE_DOING_RUNTIME)
@@ -35,16 +35,12 @@ class TypeBuilder(type_builder.TypeBuilder):
 
 
     # #########################################################################
-    # Generated classes 8
+    # Generated classes 7
     # #########################################################################
 
     @property
     def CallReport(self) -> "CallReportViewer":
         return CallReportViewer(self)
-
-    @property
-    def GivenSlot(self) -> "GivenSlotViewer":
-        return GivenSlotViewer(self)
 
     @property
     def MoveOption(self) -> "MoveOptionViewer":
@@ -122,7 +118,7 @@ class NextMoveValues:
 
 
 # #########################################################################
-# Generated classes 8
+# Generated classes 7
 # #########################################################################
 
 class CallReportAst:
@@ -180,54 +176,11 @@ class CallReportProperties:
     
 
 
-class GivenSlotAst:
-    def __init__(self, tb: type_builder.TypeBuilder):
-        _tb = tb._tb # type: ignore (we know how to use this private attribute)
-        self._bldr = _tb.class_("GivenSlot")
-        self._properties: typing.Set[str] = set([  "name",  "value",  ])
-        self._props = GivenSlotProperties(self._bldr, self._properties)
-
-    def type(self) -> baml_py.FieldType:
-        return self._bldr.field()
-
-    @property
-    def props(self) -> "GivenSlotProperties":
-        return self._props
-
-
-class GivenSlotViewer(GivenSlotAst):
-    def __init__(self, tb: type_builder.TypeBuilder):
-        super().__init__(tb)
-
-    
-    def list_properties(self) -> typing.List[typing.Tuple[str, type_builder.ClassPropertyViewer]]:
-        return [(name, type_builder.ClassPropertyViewer(self._bldr.property(name))) for name in self._properties]
-    
-
-
-class GivenSlotProperties:
-    def __init__(self, bldr: baml_py.ClassBuilder, properties: typing.Set[str]):
-        self.__bldr = bldr
-        self.__properties = properties # type: ignore (we know how to use this private attribute) # noqa: F821
-
-    
-    
-    @property
-    def name(self) -> type_builder.ClassPropertyViewer:
-        return type_builder.ClassPropertyViewer(self.__bldr.property("name"))
-    
-    @property
-    def value(self) -> type_builder.ClassPropertyViewer:
-        return type_builder.ClassPropertyViewer(self.__bldr.property("value"))
-    
-    
-
-
 class MoveOptionAst:
     def __init__(self, tb: type_builder.TypeBuilder):
         _tb = tb._tb # type: ignore (we know how to use this private attribute)
         self._bldr = _tb.class_("MoveOption")
-        self._properties: typing.Set[str] = set([  "name",  "description",  "examples",  ])
+        self._properties: typing.Set[str] = set([  "tag",  "name",  "description",  "examples",  ])
         self._props = MoveOptionProperties(self._bldr, self._properties)
 
     def type(self) -> baml_py.FieldType:
@@ -254,6 +207,10 @@ class MoveOptionProperties:
         self.__properties = properties # type: ignore (we know how to use this private attribute) # noqa: F821
 
     
+    
+    @property
+    def tag(self) -> type_builder.ClassPropertyViewer:
+        return type_builder.ClassPropertyViewer(self.__bldr.property("tag"))
     
     @property
     def name(self) -> type_builder.ClassPropertyViewer:
@@ -462,7 +419,7 @@ class TurnContextAst:
     def __init__(self, tb: type_builder.TypeBuilder):
         _tb = tb._tb # type: ignore (we know how to use this private attribute)
         self._bldr = _tb.class_("TurnContext")
-        self._properties: typing.Set[str] = set([  "company",  "agent",  "stage",  "goal",  "question",  "today",  "moves",  "slots",  "facts",  "passages",  "history",  "caller_words",  ])
+        self._properties: typing.Set[str] = set([  "company",  "agent",  "stage",  "goal",  "question",  "today",  "moves",  "slots",  "facts",  "passages",  "history",  "caller_words",  "already_said",  ])
         self._props = TurnContextProperties(self._bldr, self._properties)
 
     def type(self) -> baml_py.FieldType:
@@ -537,6 +494,10 @@ class TurnContextProperties:
     @property
     def caller_words(self) -> type_builder.ClassPropertyViewer:
         return type_builder.ClassPropertyViewer(self.__bldr.property("caller_words"))
+    
+    @property
+    def already_said(self) -> type_builder.ClassPropertyViewer:
+        return type_builder.ClassPropertyViewer(self.__bldr.property("already_said"))
     
     
 

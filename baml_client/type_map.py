@@ -19,9 +19,6 @@ type_map = {
     "types.CallReport": types.CallReport,
     "stream_types.CallReport": stream_types.CallReport,
 
-    "types.GivenSlot": types.GivenSlot,
-    "stream_types.GivenSlot": stream_types.GivenSlot,
-
     "types.MoveOption": types.MoveOption,
     "stream_types.MoveOption": stream_types.MoveOption,
 

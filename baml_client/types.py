@@ -44,7 +44,7 @@ class NextMove(str, Enum):
     pass
 
 # #########################################################################
-# Generated classes (8)
+# Generated classes (7)
 # #########################################################################
 
 class CallReport(BaseModel):
@@ -54,18 +54,15 @@ class CallReport(BaseModel):
     next_step: str = Field(description='what has to happen next, one sentence')
     slots: typing.List["SlotEvidence"] = Field(description='facts that the caller gave')
 
-class GivenSlot(BaseModel):
-    name: str = Field(description='one of the slots listed')
-    value: str = Field(description='the value, as the slot\'s type asks; dates as ISO 8601 like 2026-11-26T10:00')
-
 class MoveOption(BaseModel):
+    tag: str
     name: str
     description: str
     examples: str
 
 class NextTurn(BaseModel):
-    chosen: typing.Union[NextMove, str]
-    slots: typing.List["GivenSlot"] = Field(description='only slots whose value the caller just gave; empty otherwise')
+    chosen: typing.Union[NextMove, str] = Field(description='the tag of one move')
+    slots: typing.Optional[typing.Dict[str, str]] = Field(default=None, description='only slots whose value the caller just gave, by name; left out when there are none')
     say: str = Field(description='what to say now: one or two short spoken sentences')
 
 class PastTurn(BaseModel):
@@ -96,6 +93,7 @@ class TurnContext(BaseModel):
     passages: typing.List[str]
     history: typing.List["PastTurn"]
     caller_words: str
+    already_said: str
 
 # #########################################################################
 # Generated type aliases (0)
@@ -103,14 +101,13 @@ class TurnContext(BaseModel):
 
 
 # #########################################################################
-# Model rebuilds (8)
+# Model rebuilds (7)
 # #########################################################################
 # Resolve string forward references now that every model above is defined so
 # class declaration order never breaks Pydantic construction (issue #793).
 # Recursive models are intentionally omitted (Pydantic resolves those lazily;
 # eagerly rebuilding them can recurse).
 CallReport.model_rebuild()
-GivenSlot.model_rebuild()
 MoveOption.model_rebuild()
 NextTurn.model_rebuild()
 PastTurn.model_rebuild()

@@ -6,17 +6,20 @@ import sys
 
 import uvloop
 
-from bench import idle_calls, outbox, reply_path
+from bench import density, ears, idle_calls, outbox, reply_path, turns
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
     "reply_path": reply_path.main,
+    "ears": ears.main,
     "idle_calls": idle_calls.main,
     "outbox": outbox.main,
     "spoken_path": spoken_path.main,
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "turns": turns.main,
+    "density": density.main,
 }
 
 

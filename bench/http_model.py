@@ -68,6 +68,10 @@ class HttpModel(asyncio.Protocol):
         self._write(chunk)
         return at
 
+    def refuse(self, answer: bytes) -> None:
+        """A whole answer of another kind."""
+        self._write(answer)
+
     def end(self) -> None:
         """The last event and the end of the body."""
         self._write(_chunk("data: [DONE]\n\n") + b"0\r\n\r\n")

@@ -1,7 +1,9 @@
-"""A link to no workflow: attaches every call to the sample script, keeps nothing."""
+"""A link to no workflow: attaches every call to the sample script; keeps nothing, or what was heard, in a file."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from workflows.contracts.payloads import (
@@ -15,6 +17,7 @@ from workflows.contracts.payloads import (
     NextStep,
     StreamEnded,
     TurnCompleted,
+    TurnHeard,
 )
 from workflows.script.machine import initial_state
 from workflows.script.parse import parse_script
@@ -23,7 +26,9 @@ from workflows.script.parse import parse_script
 class NoLink:
     """Implements WorkflowLink."""
 
-    def __init__(self, script: Path) -> None:
+    def __init__(self, script: Path, heard: Path | None = None) -> None:
+        self._heard = heard
+        """Takes a line of JSON for each turn that is over: its call and what the caller heard of it."""
         self._yaml = script.read_text(encoding="utf-8")
         self._script = parse_script(self._yaml, name=str(script))
 
@@ -50,7 +55,8 @@ class NoLink:
         return AfterStream(step=NextStep.HANG_UP)
 
     def turn_completed(self, call_id: str, turn: TurnCompleted) -> None:
-        """Nothing."""
+        """What was heard of the turn before."""
+        self._keep(call_id, turn.before)
 
     def carrier_status(self, call_id: str, update: CarrierUpdate) -> None:
         """Nothing."""
@@ -59,7 +65,13 @@ class NoLink:
         """Nothing."""
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
-        """Nothing."""
+        """What was heard of the last turn."""
+        self._keep(call_id, lost.heard)
+
+    def _keep(self, call_id: str, heard: TurnHeard | None) -> None:
+        if self._heard is not None and heard is not None:
+            with self._heard.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"call": call_id, **asdict(heard)}) + "\n")
 
     async def flush(self, call_id: str, *, within_s: float) -> bool:
         """Nothing waits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,37 +57,59 @@ class Rig:
 @asynccontextmanager
 async def rig(kind: str, *, log: Path | None = None, **settings: str) -> AsyncIterator[Rig]:
     """`gateway`, `linked` or `relay`, ready; with settings of its own beside the rig's, and a file for what it says."""
-    vendors, port = InstantVendors(), free_port()
-    async with vendors.serving():
-        with (log or Path(os.devnull)).open("ab") as said:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bench.under_test", kind),
-                env=_environment(vendors, port) | settings,
-                stdout=said if log else None,
-                stderr=said if log else None,
-            )
-        try:
-            await _ready(port, process)
-            yield Rig(port=port, pid=process.pid, vendors=vendors)
-        finally:
-            process.terminate()
-            await process.wait()
+    vendors = InstantVendors()
+    async with (
+        vendors.serving(),
+        under_test(
+            kind,
+            speech=vendors.speech_address,
+            model=vendors.model_address,
+            log=log,
+            settings={"CALLSPINE_SILENCE_MS": "600000"} | settings,
+        ) as (port, pid),
+    ):
+        yield Rig(port=port, pid=pid, vendors=vendors)
 
 
-def _environment(vendors: InstantVendors, port: int) -> dict[str, str]:
+@asynccontextmanager
+async def under_test(
+    kind: str,
+    *,
+    speech: str,
+    model: str,
+    log: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[int, int]]:
+    """The process of that kind before vendors at these addresses, once it answers: its port and its process id."""
+    port = free_port()
+    with (log or Path(os.devnull)).open("ab") as said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.under_test", kind),
+            env=_environment(port, speech, model) | dict(settings or {}),
+            stdout=said if log else None,
+            stderr=said if log else None,
+        )
+    try:
+        await _ready(port, process)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def _environment(port: int, speech: str, model: str) -> dict[str, str]:
     settings = {
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "STREAM_TOKEN_SECRET": TOKEN_SECRET,
-        "DEEPGRAM_BASE_URL": f"ws://{vendors.speech_address}",
+        "DEEPGRAM_BASE_URL": f"ws://{speech}",
         "DEEPGRAM_API_KEY": "bench",
-        "CARTESIA_BASE_URL": f"ws://{vendors.speech_address}",
+        "CARTESIA_BASE_URL": f"ws://{speech}",
         "CARTESIA_API_KEY": "bench",
         "CARTESIA_VOICE_ID": "bench",
-        "LLM_BASE_URL": f"http://{vendors.model_address}/v1",
+        "LLM_BASE_URL": f"http://{model}/v1",
         "LLM_API_KEY": "bench",
-        "SILENCE_MS": "600000",
     }
     return {**os.environ, **{f"CALLSPINE_{name}": value for name, value in settings.items()}}
 

@@ -7,9 +7,29 @@ is the peer: the same sockets and HTTP, and nothing in between.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
 
 from callspine.settings import load_settings
+
+
+async def _watched(serving: Coroutine[Any, Any, bool]) -> None:
+    """Serve, with the probes that the environment asks for."""
+    from bench.density.probe import PartSampler, watch_lags
+
+    if parts := os.environ.get("CALLSPINE_BENCH_PARTS"):
+        PartSampler(Path(parts)).begin()
+    lags = os.environ.get("CALLSPINE_BENCH_LAGS")
+    watching = asyncio.create_task(watch_lags(Path(lags))) if lags else None
+    try:
+        await serving
+    finally:
+        if watching is not None:
+            watching.cancel()
 
 
 def main() -> int:
@@ -23,7 +43,11 @@ def main() -> int:
         from callspine.logs import configure
 
         configure("gateway", level=30)
-        uvloop.run(serve_with(settings, NoLink(settings.scripts_dir / "solar_consult.yaml")))
+        heard = os.environ.get("CALLSPINE_BENCH_HEARD")
+        link = NoLink(
+            settings.scripts_dir / "solar_consult.yaml", heard=Path(heard) if heard else None
+        )
+        uvloop.run(_watched(serve_with(settings, link)))
         return 0
     if sys.argv[1:] == ["linked"]:
         from callspine.gateway import run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from functools import partial
@@ -23,20 +24,27 @@ from callspine.settings import PREFIX, Settings, SettingsError, base_url, requir
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
+from media_gateway.ears.batched import BatchedEars
+from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
+from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
+from media_gateway.speech.line_audio import LineAudioCache
+from media_gateway.speech.line_shelf import LineShelf
 from media_gateway.speech.ports import TextToSpeech
-from media_gateway.speech.silero import SileroDetectors
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 from media_gateway.workflow_link import TemporalLink
+from workflows.script.fixed_lines import fixed_lines
 from workflows.script.parse import compiled_script, content_hash
 
 log = structlog.get_logger(__name__)
@@ -89,7 +97,10 @@ async def serve_with(
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        parts = await compose(settings, http, link, Sessions() if sessions is None else sessions)
+        recorder = await asyncio.to_thread(open_recorder, settings)
+        parts = await compose(
+            settings, http, link, Sessions() if sessions is None else sessions, recorder
+        )
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -106,12 +117,33 @@ async def serve_with(
             notice_s=settings.drain_notice_s,
             within_s=settings.drain_within_s,
         )
-        await server.serve()
+        try:
+            await server.serve()
+        finally:
+            if isinstance(recorder, FlightRecorder):
+                await asyncio.to_thread(recorder.close)
         return server.force_exit
 
 
+def open_recorder(settings: Settings) -> Recorder:
+    """The flight recorder, or one that keeps nothing. Blocking. Raises SettingsError for a folder of no use."""
+    if settings.flight_dir is None:
+        return NoRecorder()
+    try:
+        return FlightRecorder(settings.flight_dir)
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}FLIGHT_DIR is {settings.flight_dir}: {error.strerror or error}: "
+            "name a folder that the gateway may write to, or leave it empty"
+        ) from None
+
+
 async def compose(
-    settings: Settings, http: httpx.AsyncClient, link: WorkflowLink, sessions: Sessions
+    settings: Settings,
+    http: httpx.AsyncClient,
+    link: WorkflowLink,
+    sessions: Sessions,
+    recorder: Recorder,
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
@@ -124,6 +156,14 @@ async def compose(
         idle_timeout_s=settings.llm_idle_timeout_s,
     )
     await dialogue.warm()
+    embedder, voice = Embedder(), _voice(settings)
+    shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
+    lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
+    openers = OpenerVectors(embedder) if settings.openers else None
+    for script in usable_scripts(settings.scripts_dir).values():
+        lines.want(fixed_lines(script))
+        if openers is not None:
+            openers.want(script)
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -141,18 +181,20 @@ async def compose(
             api_key=settings.deepgram_api_key.get_secret_value(),
             model=settings.deepgram_model,
         ),
-        voice=_voice(settings),
-        detectors=SileroDetectors(),
+        voice=voice,
+        ears=BatchedEars(OnnxEndModel()),
         dialogue=dialogue,
-        knowledge=await _knowledge(settings),
+        knowledge=await _knowledge(settings, embedder),
+        lines=lines,
+        openers=openers,
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,
             unfinished_pause_ms=settings.unfinished_pause_ms,
-            interrupt_ms=settings.interrupt_ms,
             filler_after_ms=settings.filler_after_ms,
             fallback_after_ms=settings.fallback_after_ms,
             silence_ms=settings.silence_ms,
         ),
+        recorder=recorder,
         sessions=sessions,
     )
 
@@ -174,9 +216,14 @@ def _voice(settings: Settings) -> TextToSpeech:
     )
 
 
-async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
+def _sound_of(settings: Settings) -> str:
+    """All that makes the voice sound as it does: lines spoken by another one are not its."""
+    address = base_url(settings.cartesia_base_url)
+    return f"cartesia {address} {settings.cartesia_model} {settings.cartesia_voice_id}"
+
+
+async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:
     """One collection a script: a payload filter over all of them would be slow in local mode."""
-    embedder = Embedder()
     found: dict[str, Knowledge] = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
         compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it
@@ -197,8 +244,6 @@ async def _knowledge(settings: Settings) -> dict[str, Knowledge]:
 
 def run(settings: Settings) -> None:
     """Run the gateway on the fastest loop there is."""
-    import asyncio
-
     if sys.platform != "win32":
         import uvloop
 

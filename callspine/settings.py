@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     codec_ui_origin: str = ""
     """The Temporal UI's origin, the only one whose pages may ask the codec server. Empty: the embedded UI's."""
 
+    flight_dir: Path | None = None
+    """Turn-taking is recorded here, a file a stream (docs/flight-recorder.md); it holds callers' words. Empty: it is not."""
+
     # --- the carrier -------------------------------------------------------------------------
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
@@ -105,6 +108,8 @@ class Settings(BaseSettings):
     var_dir: Path = Path("var")
 
     # --- stores ------------------------------------------------------------------------------
+    line_audio_dir: Path = Path("var/line_audio")
+    """Authored lines, spoken once: a gateway that starts again takes them from here. May be deleted, may be shared."""
     outbox_dir: Path = Path("var/outbox")
     """Messages that Temporal has not acknowledged, in `<gateway_id>.db`: a local disk that outlives the process."""
     scripts_dir: Path = Path("sales_scripts")
@@ -118,16 +123,22 @@ class Settings(BaseSettings):
     # --- turn-taking -------------------------------------------------------------------------
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
-    interrupt_ms: int = Field(default=240, ge=60, le=2000)
     filler_after_ms: int = Field(default=1800, ge=200)
     fallback_after_ms: int = Field(default=6000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)
+    openers: bool = True
+    """Replies begin with a script's short first words (`Got it.`) where they fit, before the model's are there."""
 
     @field_validator("codec_keys")
     @classmethod
     def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
         parse_keys(value.get_secret_value())
         return value
+
+    @field_validator("flight_dir", mode="before")
+    @classmethod
+    def _empty_is_off(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("worker_build_id")
     @classmethod

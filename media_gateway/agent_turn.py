@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from media_gateway.speech.ports import Speech
+from media_gateway.openers import Opener
+from media_gateway.ports import ReplyTrace
+from media_gateway.speech.ports import ReadyAudio, Speech
 from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind, TurnTimings
 from workflows.script.effects import (
     Effect,
@@ -21,7 +23,7 @@ from workflows.script.state import ScriptState, digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A sentence or line handed to the voice."""
+    """A sentence or line to be spoken."""
 
     text: str
     line_id: str = ""
@@ -29,6 +31,10 @@ class Segment:
     must_say: bool = False
     is_filler: bool = False
     """Said while the model thinks: no part of the answer, and no reason to believe that one has begun."""
+    is_opener: bool = False
+    """First words that were ready before the model's: they belong to the answer, and are no reason to believe either."""
+    audio: ReadyAudio | None = None
+    """Spoken before: it needs no voice."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class Stamps:
 
     speech_end: int
     words_final: int | None = None
+    begun_ahead: int | None = None
     end_of_turn: int | None = None
     request_sent: int | None = None
     first_token: int | None = None
@@ -56,6 +63,7 @@ class Stamps:
         return TurnTimings(
             speech_end_at_ms=self.speech_end,
             words_final=since(self.words_final),
+            begun_ahead=since(self.begun_ahead),
             end_of_turn=since(self.end_of_turn),
             request_sent=since(self.request_sent),
             first_token=since(self.first_token),
@@ -75,6 +83,13 @@ class AgentTurn:
     kind: TurnKind
     stamps: Stamps
     caller_words: str = ""
+    is_ahead: bool = False
+    """Begun before the caller's turn was over: it is held, and has no effect of any kind."""
+    opener: Opener | None = None
+    """What it begins with while the model still thinks."""
+    has_chosen_opener: bool = False
+    """It is known whether it begins with one."""
+    trace: ReplyTrace = field(default_factory=ReplyTrace)
     digit: str = ""
     order: Order | None = None
     order_target: str = ""
@@ -89,20 +104,38 @@ class AgentTurn:
     """What the decision has the agent say in authored words: all that is left when the voice or the model fails."""
     ends_call: bool = False
     has_lost_voice: bool = False
-    is_committed: bool = False
+    has_fallen_back: bool = False
+    """The authored line was asked for."""
+    is_told: bool = False
+    """Its answer has begun to be heard, or it is a fact anyway: the workflow knows of it."""
     seq: int = 0
-    """Its number in the call, once it is committed."""
+    """Its number in the call, once it is told."""
     told_refusal: str = ""
     """What the workflow knows of `refusal`."""
     is_written: bool = False
     """No more segments follow."""
+    voice_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Words reach the voice one after the other, a filler's too."""
     speech: Speech | None = None
     making: asyncio.Task[None] | None = None
     playing: asyncio.Task[None] | None = None
 
+    @property
+    def has_words(self) -> bool:
+        """Something is spoken that makes a filler needless."""
+        return any(not segment.is_opener for segment in self.segments)
+
+    @property
+    def words_before_answer(self) -> int:
+        """Segments that the turn begins with and that are none of its answer."""
+        answer = (n for n in range(len(self.segments)) if self.is_answer(n))
+        return next(answer, len(self.segments))
+
     def is_answer(self, segment: int) -> bool:
-        """Whether a segment belongs to the answer itself."""
-        return segment < len(self.segments) and not self.segments[segment].is_filler
+        """Whether the answer itself is heard in a segment."""
+        if segment >= len(self.segments):
+            return False
+        return not (self.segments[segment].is_filler or self.segments[segment].is_opener)
 
     def decide(
         self, state: ScriptState, effects: tuple[Effect, ...]

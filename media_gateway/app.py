@@ -18,6 +18,9 @@ def create_app(parts: GatewayParts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await parts.link.close()
+        await parts.lines.close()
+        if parts.openers is not None:
+            parts.openers.close()
         await parts.voice.close()
         for knowledge in parts.knowledge.values():
             await knowledge.close()
@@ -38,6 +41,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
             "calls": len(parts.sessions),
             "outbox": parts.link.depth,
             "outbox_oldest_s": round(parts.link.oldest_age_s),
+            **parts.sessions.totals.as_fields(),
         }
 
     return app

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, suppress
+from math import ceil
 
 import httpx
 import structlog
@@ -18,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 END_WITHIN_S = 0.25
 """For the end of an answer whose content is complete: it comes with the last event, or is not worth a caller's wait."""
+
+CHARACTERS_A_TOKEN = 4
+"""Of English, at most; for vendors that put several tokens into one event."""
 
 
 async def tokens_of(
@@ -34,6 +38,7 @@ async def tokens_of(
     """
     loop = asyncio.get_running_loop()
     trace.request_sent_s = loop.time()
+    pieces = characters = 0
     due_s = loop.time() + first_token_timeout_s
     try:
         async with AsyncExitStack() as open_until_left:
@@ -54,7 +59,11 @@ async def tokens_of(
                 if event.data == "[DONE]":
                     await read_to_end(events)
                     return
-                if token := _token(event.data):
+                token, counted = _read(event.data)
+                pieces, characters = pieces + bool(token), characters + len(token)
+                least = max(pieces, ceil(characters / CHARACTERS_A_TOKEN))
+                trace.tokens_written = counted or max(trace.tokens_written, least)
+                if token:
                     trace.first_token_s = trace.first_token_s or loop.time()
                     yield token
                     due_s = loop.time() + idle_timeout_s
@@ -73,10 +82,16 @@ async def read_to_end(rest: AsyncIterator[object]) -> None:
                 pass
 
 
-def _token(data: str) -> str:
+def _read(data: str) -> tuple[str, int]:
+    """An event's text, and the vendor's own count of all tokens written; 0 where it tells none."""
     try:
-        choices = json.loads(data)["choices"]
+        event = json.loads(data)
+        choices = event["choices"]
         content = choices[0]["delta"].get("content") if choices else ""
+        counted = (event.get("usage") or {}).get("completion_tokens")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise NoUsableReply("malformed") from None
-    return content if isinstance(content, str) else ""
+    return (
+        content if isinstance(content, str) else "",
+        counted if isinstance(counted, int) and counted > 0 else 0,
+    )

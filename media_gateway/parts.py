@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from media_gateway.ears.ports import Ears
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.ports import SpeechToText, TextToSpeech, VoiceDetectors
+from media_gateway.speech.no_lines import NoLines
+from media_gateway.speech.ports import LineAudio, SpeechToText, TextToSpeech
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
 
 
@@ -31,9 +35,13 @@ class GatewayParts:
     link: WorkflowLink
     recogniser: SpeechToText
     voice: TextToSpeech
-    detectors: VoiceDetectors
+    ears: Ears
     dialogue: Dialogue
     knowledge: Mapping[str, Knowledge] = field(default_factory=dict)
     """By script id."""
+    lines: LineAudio = field(default_factory=NoLines)
+    openers: OpenerVectors | None = None
+    """None: no reply begins before its own words are there."""
+    recorder: Recorder = field(default_factory=NoRecorder)
     policy: TurnPolicy = field(default_factory=TurnPolicy)
     sessions: Sessions = field(default_factory=Sessions)

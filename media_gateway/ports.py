@@ -51,6 +51,8 @@ class ReplyRequest:
     history: tuple[Exchange, ...] = ()
     passages: tuple[Passage, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    already_said: str = ""
+    """The opener that the caller hears before the reply: the model goes on from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +75,12 @@ ReplyPart = MoveChosen | WordsWritten
 
 @dataclass(slots=True, kw_only=True)
 class ReplyTrace:
-    """When a reply's steps happened, in seconds on the event loop's clock."""
+    """When a reply's steps happened, in seconds on the event loop's clock, and what it cost."""
 
     request_sent_s: float | None = None
     first_token_s: float | None = None
+    tokens_written: int = 0
+    """By the model so far, whether they are used or not: its own count where it tells one, else estimated from below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +90,12 @@ class PreparedReply:
     request: ReplyRequest
 
     def fits(self, request: ReplyRequest) -> bool:
-        """Whether the two differ in nothing but the caller's words and the passages."""
-        return replace(request, caller_words="", passages=()) == replace(
-            self.request, caller_words="", passages=()
-        )
+        """Whether the two differ in nothing but the caller's words, the passages and what was already said."""
+        return _known_early(request) == _known_early(self.request)
+
+
+def _known_early(request: ReplyRequest) -> ReplyRequest:
+    return replace(request, caller_words="", passages=(), already_said="")
 
 
 class Dialogue(Protocol):
@@ -107,7 +113,7 @@ class Dialogue(Protocol):
         trace: ReplyTrace | None = None,
         prepared: PreparedReply | None = None,
     ) -> AsyncGenerator[ReplyPart, None]:
-        """Stream a reply; `trace` is filled with the times of its steps. Closing the iterator cancels the HTTP stream at once.
+        """Stream a reply; `trace` is filled as its steps happen. Closing the iterator cancels the HTTP stream at once.
 
         One that was `prepared` and fits is asked for sooner; one that does not fit is made anew.
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from media_gateway.turn_totals import TurnTotals
 from workflows.contracts.payloads import AfterStream, Directive, DirectiveDone
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,8 @@ class Sessions:
         self._by_call: dict[str, LiveCall] = {}
         self._endings: OrderedDict[str, AfterStream] = OrderedDict()
         self._changed = asyncio.Event()
+        self.totals = TurnTotals()
+        """Of all calls that have ended since the start of this process."""
         self.is_leaving = False
         """A balancer is to send nothing new here; what comes all the same is taken."""
         self.is_draining = False

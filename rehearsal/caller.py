@@ -22,6 +22,8 @@ class Said:
 
     step: int
     words: str
+    is_murmur: bool = False
+    """Over the agent, and without wanting the floor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,8 @@ class SimulatedCaller:
         ]
         self._speaking = np.concatenate([*parts, _SILENCE[:0]])
         words = " ".join("…" if isinstance(part, Pause) else part for part in step.say)
-        return [Said(step=self._step, words=words)] if words else []
+        said = Said(step=self._step, words=words, is_murmur=step.murmur)
+        return [said] if words else []
 
     def _end(self) -> list[Act]:
         step = self._current

@@ -37,6 +37,14 @@ class Step(BaseModel):
     """Do it this long after the agent began to speak, instead of after it is done."""
     silent_ms: int = 0
     """Wait this much longer than usual before it."""
+    murmur: bool = False
+    """Said over the agent to show that one listens ("okay"): no turn, and the agent is to go on."""
+
+    @model_validator(mode="after")
+    def _murmurs_over_the_agent(self) -> Step:
+        if self.murmur and (self.interrupt_after_ms is None or not self.say):
+            raise ValueError("a murmur needs words and interrupt_after_ms")
+        return self
 
 
 class Reply(BaseModel):

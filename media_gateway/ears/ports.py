@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from media_gateway.ears.counts import EarCounts
 from media_gateway.speech.ports import VoiceChange
 
 STEP_MS = 32
@@ -40,7 +41,20 @@ EarEvent = VoiceChange | EndEstimate
 
 
 class Ear(Protocol):
-    """One call's ear. What it finds is handed to the callback that it was opened with, within 10 ms, on the event loop."""
+    """One call's ear. What it finds is handed to the callback that it was opened with, within 10 ms, on the event loop.
+
+    The callback may call the ear, and close it. Events come from a tick, never from within one of the methods below.
+
+    A sound over the agent that is clearly below this caller's own level begins as `VoiceChange(speaking=True,
+    is_faint=True)`. When it grows loud, or goes on when the agent has ended, a second `VoiceChange(speaking=True,
+    is_faint=False)` follows, of the time when it did; there is one `VoiceChange(speaking=False)` for both, faint only
+    when the whole of the sound was. A voice far below the caller's own that talks on for a quarter of a second is taken
+    for the background, whoever speaks: the sound ends where it fell, and only a loud one begins over it.
+    """
+
+    @property
+    def counts(self) -> EarCounts:
+        """Bad input of this call so far, a counter for each kind."""
 
     def hear(self, mulaw: bytes, at_ms: int) -> None:
         """Take the next audio, of any length. Never blocks, never raises; `at_ms` is the stream time of its first sample."""
@@ -50,6 +64,9 @@ class Ear(Protocol):
 
     def expect(self, expectation: Expectation, question: str) -> None:
         """What the agent asked last: its kind, and its words."""
+
+    def habits(self, pauses_ms: Sequence[int]) -> None:
+        """The caller's own pauses within turns so far, `TurnMachine.pauses_ms`; whenever they change."""
 
     def agent_speaks(self, is_speaking: bool) -> None:
         """Whether the agent's audio plays: the level gate is for sounds over it."""
@@ -62,7 +79,7 @@ class Ears(Protocol):
     """All calls' ears of a process: one ONNX session, one batch a tick."""
 
     def open(self, tell: Callable[[EarEvent], None]) -> Ear:
-        """An ear with fresh state."""
+        """An ear with fresh state. On the event loop that the ears belong to."""
 
 
 Frames = npt.NDArray[np.float32]

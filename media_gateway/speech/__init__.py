@@ -1,1 +1,1 @@
-"""Speech vendors and voice detectors behind ports."""
+"""Speech vendors behind ports, and audio that was spoken before."""

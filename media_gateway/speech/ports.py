@@ -1,4 +1,4 @@
-"""What the gateway asks of speech vendors and voice detectors. Audio is 8 kHz G.711 mu-law, mono, 8 bytes a millisecond."""
+"""What the gateway asks of speech vendors. Audio is 8 kHz G.711 mu-law, mono, 8 bytes a millisecond."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SegmentDone:
 
 
 class Speech(Protocol):
-    """One agent turn being spoken. Segments are numbered from 0 by the caller and spoken in order."""
+    """One agent turn being spoken. The caller's segment numbers rise, with gaps; they are spoken in that order."""
 
     async def say(self, segment: int, text: str) -> None:
         """Speak a whole sentence or clause. Raises VendorUnavailable."""
@@ -95,6 +95,30 @@ class TextToSpeech(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyAudio:
+    """A whole line, spoken before it is needed."""
+
+    mulaw: bytes
+    words: tuple[WordTime, ...] = ()
+    """Empty where the voice tells no times."""
+
+    @property
+    def duration_ms(self) -> int:
+        """Of all of it."""
+        return len(self.mulaw) // 8
+
+
+class LineAudio(Protocol):
+    """Authored lines that were spoken before."""
+
+    def ready(self, text: str) -> ReadyAudio | None:
+        """The whole line's audio, the words exactly as they would be spoken; None: say it live. Never waits, never raises."""
+
+    async def close(self) -> None:
+        """Make no more of them. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceChange:
     """The caller began or ceased to speak."""
 
@@ -103,17 +127,3 @@ class VoiceChange:
     """Stream time of the sound's beginning or end, dated back from the frame that decided it."""
     is_faint: bool = False
     """Speech clearly below this caller's own level; see `media_gateway.turns.types.SpeechStarted`."""
-
-
-class VoiceDetector(Protocol):
-    """One call's voice activity detector. Cheap enough for the event loop (well under a millisecond a frame)."""
-
-    def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
-        """Take the next audio (any length); at_ms is the stream time of its first sample."""
-
-
-class VoiceDetectors(Protocol):
-    """Makes one detector a call; they share one model."""
-
-    def open(self) -> VoiceDetector:
-        """A detector with fresh state."""

@@ -97,6 +97,14 @@ class AgentTurnOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentWords:
+    """Words of a reply, also of one begun ahead, were handed to the voice: what comes back of them is the agent's echo."""
+
+    reply_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyStarted:
     """The first audio of a reply went to the wire (again for each part whose interruptibility differs)."""
 
@@ -163,6 +171,7 @@ Event = (
     | VendorEndOfTurn
     | DtmfHeard
     | AgentTurnOpened
+    | AgentWords
     | ReplyStarted
     | ReplyPaused
     | ReplyPlayed
@@ -308,8 +317,25 @@ Command = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnPolicy:
-    """When to speak, wait and stop. Milliseconds throughout."""
+    """When to speak, wait and stop. Milliseconds (`_ms`), probabilities from 0 to 1 (`_p`), or counts."""
 
+    # --- the end of a turn, by the ear's belief ---
+    eager_p: float = 0.4
+    """Belief from which an answer is begun ahead, its audio held."""
+    commit_p: float = 0.8
+    """Belief from which the turn is over, once he is silent for long enough and his words are settled."""
+    least_pause_ms: int = 200
+    """Silence without which no belief ends a turn."""
+    most_learnt_pause_ms: int = 800
+    """The same for a caller who was cut in on: what is learnt of him never asks for more."""
+    words_lag_ms: int = 150
+    """Unfinished words that come this long after the last sound hold all of it."""
+    estimate_stale_ms: int = 300
+    """In a pause without an estimate for this long the ear is taken for dead, and the fixed pauses rule."""
+    longest_pause_ms: int = 2000
+    """A turn with words is over after this much silence, whatever the ear believes."""
+
+    # --- the same without an ear ---
     end_pause_ms: int = 700
     """Silence after which a turn that sounds finished is over."""
     unfinished_pause_ms: int = 1500
@@ -318,14 +344,34 @@ class TurnPolicy:
     """Silence after which the recogniser is asked to finish: sooner would tear sentences apart at every comma."""
     words_wait_ms: int = 2500
     """Longest wait for the recogniser's final words after speech stopped; then the interim words count."""
-    interrupt_ms: int = 240
-    """Speech over the agent for this long takes the floor."""
+    unheard_speech_ms: int = 700
+    """Speech this long of which no word came is asked about at once; a shorter sound was a cough."""
+
+    # --- answers begun ahead ---
+    ahead_per_turn: int = 2
+    """Answers begun ahead in one turn, at most."""
+    waste_share: float = 0.6
+    """Answers dropped per answered turn of the call, at most;"""
+    waste_free: int = 3
+    """and so many more."""
+
+    # --- sounds over the agent ---
+    overlap_wait_ms: int = 300
+    """A sound over the agent of which no word came within this time after its end was nothing."""
+    longest_overlap_ms: int = 2500
+    """Nor was a sound of which no word came for this long, though it goes on."""
+    most_pauses: int = 2
+    """After so many pauses of one reply that were nothing only words stop it."""
+    answered_ahead_ms: int = 700
+    """A "yes" when only this much of a reply is unheard answers its question; before that it says: go on."""
+
+    # --- deadlines ---
     filler_after_ms: int = 1800
     """No reply audio this long after the turn's end: a filler."""
     fallback_after_ms: int = 6000
     """Still none: the stage's authored line."""
     silence_ms: int = 8000
-    """Nobody speaks for this long: prompt the caller."""
+    """Nobody speaks for this long, or a sound goes on for this long without a word: prompt the caller."""
     longest_turn_ms: int = 60_000
     """Backstop: a caller's turn is answered, and an agent's cut off, at the latest after this."""
     stuck_ms: int = 15_000
@@ -334,3 +380,20 @@ class TurnPolicy:
     """Speech that is heard this soon on a stream that takes a call up began before it: its beginning is lost."""
     drain_ms: int = 300
     """Between the last mark and the hang-up, so that the last word is not clipped on the line."""
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnCounts:
+    """What became of a call's turns so far. Written by the machine alone."""
+
+    turns_answered: int = 0
+    turns_taken_back: int = 0
+    """Answers that nobody heard, because the caller went on."""
+    ahead_begun: int = 0
+    ahead_committed: int = 0
+    ahead_dropped: int = 0
+    """Begun ahead and paid for in vain."""
+    pauses_resumed: int = 0
+    """Sounds over a reply that were nothing."""
+    pauses_yielded: int = 0
+    """Sounds over a reply that took the floor."""

@@ -1,8 +1,9 @@
-"""PURE. Whether the words so far sound as if more follows. Works on recognised text, whatever its punctuation."""
+"""PURE. What recognised words say by themselves: whether more follows, whether two texts say the same."""
 
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 
 _OPEN = frozenset(
     # conjunctions and relatives
@@ -19,9 +20,21 @@ _OPEN = frozenset(
 )
 _ANSWERS = frozenset(
     "i do|we do|i am|we are|it is|yes i have|we have|i have|i think|i know|i will|i can|i would|"
-    "thank you|see you|about you|to you|bless you".split("|")
+    "thank you|see you|about you|to you|bless you|hold on|hang on|go on|is this|is that|do that|like that".split(
+        "|"
+    )
 )
 """Endings that are whole answers though their last word is an open one."""
+
+_NOISES = (
+    (re.compile(r"\b(?:n?uh[- ]uh|mm[- ]mm)\b", re.IGNORECASE), "uhuh"),
+    (re.compile(r"\bu+h+[- ]?h+u+h*\b", re.IGNORECASE), "uhhuh"),
+    (re.compile(r"\bm+[- ]?h+m+\b", re.IGNORECASE), "mhm"),
+)
+"""One spelling each for the sounds that mean no, yes and yes; the first is no beginning of the second."""
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_HESITATIONS = frozenset("um uhm uh er erm".split())
+_SAME = {"ok": "okay", "k": "okay", "alright": "all right"}
 
 
 def looks_unfinished(text: str) -> bool:
@@ -35,3 +48,38 @@ def looks_unfinished(text: str) -> bool:
     if " ".join(words[-2:]) in _ANSWERS:
         return False
     return words[-1] in _OPEN
+
+
+def normalised(text: str) -> tuple[str, ...]:
+    """The words for comparing: without capitals, punctuation and hesitations; "uh-huh" and "mm-hmm" are one word each."""
+    return tuple(word for word, _ in _tokens(_joined(text)))
+
+
+def beyond(known: str, text: str) -> str:
+    """What `text` says after the last word that `known` says too, as it stands; empty when it says nothing more."""
+    joined = _joined(text)
+    tokens = list(_tokens(joined))
+    if not known:
+        return text.strip() if tokens else ""
+    matcher = SequenceMatcher(a=normalised(known), b=[word for word, _ in tokens], autojunk=False)
+    said = max(
+        (block.b + block.size for block in matcher.get_matching_blocks() if block.size), default=0
+    )
+    return joined[tokens[said][1] :].strip() if said < len(tokens) else ""
+
+
+def _joined(text: str) -> str:
+    text = text.replace("’", "'")
+    for pattern, one in _NOISES:
+        text = pattern.sub(one, text)
+    return text
+
+
+def _tokens(text: str) -> list[tuple[str, int]]:
+    """Each word in its form for comparing, and where in the text it begins."""
+    found: list[tuple[str, int]] = []
+    for match in _WORD.finditer(text):
+        word = match.group().lower().replace(",", "").replace("'", "")
+        if word not in _HESITATIONS:
+            found += [(part, match.start()) for part in _SAME.get(word, word).split()]
+    return found

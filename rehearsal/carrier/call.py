@@ -374,7 +374,8 @@ class CarrierCall:
         for act in acts:
             match act:
                 case Said():
-                    self._witness.saw("caller_says", step=act.step, words=act.words)
+                    kind = "caller_murmurs" if act.is_murmur else "caller_says"
+                    self._witness.saw(kind, step=act.step, words=act.words)
                 case Pressed():
                     if self._stream is not None:
                         self._stream.press(act.digit)

@@ -19,6 +19,8 @@ from workflows.contracts.payloads import CallResult, TurnKind, TurnRecord
 from workflows.script.model import Script
 
 LAST_WORDS_MS = 2000
+MURMUR_NEAR_MS = 1000
+"""Between the witness's clock and the recording's."""
 
 __all__ = ["Check", "CrmEvidence", "Evidence", "collect"]
 
@@ -40,11 +42,12 @@ def collect(
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("call.wav", "witness.jsonl"):
         shutil.copyfile(source / name, folder / name)
-    spoken = recognised(wire)
+    spoken, murmurs = murmurs_apart(wire, recognised(wire))
     turns = turns_on_the_line(result.turns, spoken)
     case = Case(
         wire=wire,
         spoken=spoken,
+        murmurs=murmurs,
         last_words=_last_words(wire),
         turns=turns,
         result=result,
@@ -75,6 +78,22 @@ def recognised(wire: Wire) -> tuple[Spoken, ...]:
         )
         for utterance in wire.utterances
     )
+
+
+def murmurs_apart(
+    wire: Wire, spoken: tuple[Spoken, ...]
+) -> tuple[tuple[Spoken, ...], tuple[Spoken, ...]]:
+    """Turns, and what the caller was told to say over the agent without wanting the floor."""
+    murmurs = []
+    for event in wire.of_kind("caller_murmurs"):
+        near = [
+            one
+            for one in spoken
+            if one.utterance.speaker == "caller"
+            and abs(one.utterance.span.start_ms - (event.t_ms or 0.0)) <= MURMUR_NEAR_MS
+        ]
+        murmurs += near[:1]
+    return tuple(one for one in spoken if one not in murmurs), tuple(murmurs)
 
 
 def _last_words(wire: Wire) -> str:

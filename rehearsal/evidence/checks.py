@@ -28,6 +28,8 @@ SILENT_WITHIN_MS = 100
 """From the `clear` to the agent's last sound on the line."""
 NO_ANSWER_WITHIN_MS = 500
 """After a `clear`: a new answer needs the caller's silence first, which is longer."""
+RESUMES_WITHIN_MS = 1500
+"""From the end of the caller's "okay" to the agent's next sound: the recogniser's time is in it."""
 AHEAD_MS, LONGEST_AHEAD_MS = 420, 600
 """Audio waiting at the carrier: 400 ms and a frame; more only where the line's own clock came late."""
 UNDERSTOOD = 0.75
@@ -172,6 +174,55 @@ def _interruption_stops(case: Case) -> tuple[bool, str]:
             f"`clear` {clears[0]:.0f} ms after the first sound, silence {silent:+.0f} ms after it"
         )
     return ok, "; ".join(seen)
+
+
+def _murmur_stops_nothing(case: Case) -> tuple[bool, str]:
+    """An "okay" over the agent: he goes on at once, with every word, and it is no turn."""
+    meant = case.wire.of_kind("caller_murmurs")
+    if not case.murmurs or len(case.murmurs) != len(meant):
+        return False, f"{len(meant)} murmurs said, {len(case.murmurs)} on the line"
+    seen, ok = [], True
+    agent = [spoken for spoken in case.spoken if spoken.utterance.speaker == "agent"]
+    for murmur in case.murmurs:
+        span = murmur.utterance.span
+        asked = [
+            turn for turn in case.turns if turn.caller and _end_ms(turn.caller) <= span.start_ms
+        ][-1]
+        until_ms = min(
+            (
+                spoken.utterance.span.start_ms
+                for spoken in case.spoken
+                if spoken.utterance.speaker == "caller"
+                and spoken.utterance.span.start_ms > span.end_ms
+            ),
+            default=case.wire.duration_ms,
+        )
+        # Each sound alone would be half a word at its edges; together they are what was heard.
+        heard = " ".join(
+            spoken.words
+            for spoken in agent
+            if asked.caller is not None
+            and _end_ms(asked.caller) <= spoken.utterance.span.start_ms < until_ms
+        )
+        again = [
+            sound.start_ms - span.end_ms
+            for spoken in agent
+            for sound in spoken.utterance.sounds
+            if span.end_ms <= sound.end_ms and sound.start_ms < until_ms
+        ]
+        share = share_in_order(asked.record.heard_words, heard)
+        goes_on = bool(again) and min(again) <= RESUMES_WITHIN_MS
+        ok &= goes_on and share >= UNDERSTOOD and not asked.record.interrupted
+        seen.append(
+            f"went on {max(0, min(again))} ms after it, {share:.0%} of the turn's words on the line"
+            if again
+            else "the agent did not go on"
+        )
+    return ok, "; ".join(seen)
+
+
+def _end_ms(spoken: Spoken) -> int:
+    return spoken.utterance.span.end_ms
 
 
 def _is_over(caller: Span, case: Case) -> bool:
@@ -322,6 +373,7 @@ _CHECKS: tuple[tuple[str, Callable[[Case], tuple[bool, str]]], ...] = (
     ("the disclosure was heard in full", _disclosure_in_full),
     ("a pause in mid-sentence was respected", _pause_respected),
     ("an interruption stopped the agent", _interruption_stops),
+    ("a murmur did not stop the agent", _murmur_stops_nothing),
     ("a question was answered from the knowledge folder", _question_answered),
     ("an objection was handled", _objection_handled),
     ("every required slot has a typed value", _slots_filled),

@@ -48,11 +48,18 @@ def _draw_line(axes: Axes, case: Case, seconds: float) -> None:
             for sound in spoken.utterance.sounds
         ]
         axes.broken_barh(bars, (row - 0.3, 0.6), facecolors=colour)
+    murmurs = [
+        (sound.start_ms / 1000, sound.length_ms / 1000)
+        for spoken in case.murmurs
+        for sound in spoken.utterance.sounds
+    ]
+    axes.broken_barh(murmurs, (0.7, 0.6), facecolors=CALLER, alpha=0.45)
     _draw_stages(axes, case, seconds)
     for event in case.wire.of_kind("clear"):
         if event.t_ms is not None:
             axes.axvline(event.t_ms / 1000, color=CUT, linewidth=1.5)
-            axes.text(event.t_ms / 1000, 1.38, " interrupted", color=CUT, fontsize=8, va="center")
+            word = " paused" if _is_murmured(case, event.t_ms) else " interrupted"
+            axes.text(event.t_ms / 1000, 1.38, word, color=CUT, fontsize=8, va="center")
     for turn in case.turns:
         if turn.caller is not None and turn.gap_ms is not None:
             middle = turn.caller.utterance.span.end_ms / 1000 + turn.gap_ms / 2000
@@ -63,6 +70,11 @@ def _draw_line(axes: Axes, case: Case, seconds: float) -> None:
     axes.set_xlabel(
         "seconds since the answer; numbers: gap in ms from the caller's last sound on the line"
     )
+
+
+def _is_murmured(case: Case, t_ms: float) -> bool:
+    spans = [spoken.utterance.span for spoken in case.murmurs]
+    return any(span.start_ms - 500 <= t_ms <= span.end_ms + 500 for span in spans)
 
 
 def _draw_stages(axes: Axes, case: Case, seconds: float) -> None:

@@ -61,7 +61,9 @@ class Case:
 
     wire: Wire
     spoken: tuple[Spoken, ...]
-    """By their beginning."""
+    """By their beginning; without the murmurs."""
+    murmurs: tuple[Spoken, ...]
+    """What the caller said over the agent without wanting the floor."""
     last_words: str
     """What the recogniser understands of the agent's last two seconds of sound, heard alone."""
     turns: tuple[TurnEvidence, ...]

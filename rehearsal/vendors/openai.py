@@ -44,7 +44,8 @@ async def complete(request: Request) -> Response:
 def _answer(reader: ScriptReader, messages: list[dict[str, Any]]) -> str:
     system, user = message_text(messages, "system"), message_text(messages, "user")
     if "## Moves" in system:
-        return json.dumps(reader.take_turn(read_turn(system, user)))
+        answer = reader.take_turn(read_turn(system, user))
+        return json.dumps(answer, separators=(",", ":"))
     return json.dumps(reader.read_call(system, user))
 
 

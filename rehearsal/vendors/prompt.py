@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _SLOT = re.compile(r"- (\w+) \((\w+)(?:: ([^)]*))?\): (.*?)(?: \| known: (.*))?$")
+_SAID = re.compile(r'You have just answered aloud: "(.*?)"')
 _FENCED = re.compile(r"<<<\s*(.*?)\s*>>>", re.S)
 
 
@@ -14,7 +15,7 @@ _FENCED = re.compile(r"<<<\s*(.*?)\s*>>>", re.S)
 class OfferedMove:
     """A move that the prompt offers."""
 
-    name: str
+    tag: str
     description: str
     examples: tuple[str, ...]
 
@@ -41,6 +42,8 @@ class TurnPrompt:
     slots: tuple[OfferedSlot, ...]
     passages: tuple[str, ...]
     caller_words: str
+    already_said: str
+    """By the agent, before the answer; empty mostly."""
 
 
 def sections(text: str) -> dict[str, str]:
@@ -69,8 +72,8 @@ def message_text(messages: Sequence[Mapping[str, object]], role: str) -> str:
 def read_turn(system: str, user: str) -> TurnPrompt:
     """A prompt of `TakeTurn`."""
     parts = sections(system)
+    words, said = _FENCED.search(user), _SAID.search(user)
     day = re.search(r"\d{4}-\d{2}-\d{2}", parts.get("Today", ""))
-    words = _FENCED.search(user)
     return TurnPrompt(
         today=day.group() if day else "",
         question=parts.get("Question that follows your words", ""),
@@ -88,6 +91,7 @@ def read_turn(system: str, user: str) -> TurnPrompt:
         ),
         passages=tuple(_FENCED.findall(parts.get("Passages", ""))),
         caller_words=words.group(1) if words else user.strip(),
+        already_said=said.group(1) if said else "",
     )
 
 
@@ -96,10 +100,10 @@ def _items(text: str) -> list[str]:
 
 
 def _move(line: str) -> OfferedMove:
-    name, _, rest = line.removeprefix("- ").partition(": ")
+    tag, _, rest = line.removeprefix("- ").partition(": ")
     description, _, examples = rest.partition(" | examples: ")
     return OfferedMove(
-        name=name.strip(),
+        tag=tag.split()[0] if tag.strip() else "",
         description=description.strip(),
         examples=tuple(example.strip() for example in examples.split(" / ") if example.strip()),
     )

@@ -17,7 +17,8 @@ from workflows.script.slots import parse_slot
 
 NEAR_ENOUGH = 0.42
 """Cosine similarity at which an example speaks for its move."""
-CONTINUE, ANSWER = "continue_stage", "answer_question"
+CONTINUE, ANSWER = "ok", "answer"
+"""Tags of the moves that fit where no other does."""
 _QUESTION = re.compile(
     r"\?|\b(how (long|much|many|does|do|is|are)|what('s| is| are| about| if)"
     r"|do you|can you|could you|is there|are there|why|which)\b",
@@ -41,11 +42,13 @@ class ScriptReader:
         slots = self._slots(prompt, move)
         if move is None or near < NEAR_ENOUGH or not _has_its_slot(prompt, move, slots):
             asks = _QUESTION.search(prompt.caller_words) and not slots
-            name = ANSWER if asks else CONTINUE
-            move = next((offered for offered in prompt.moves if offered.name == name), move)
-        chosen = move.name if move else CONTINUE
-        given = [{"name": name, "value": value} for name, value in slots.items()]
-        return {"move": chosen, "slots": given, "say": self._words(prompt, move)}
+            tag = ANSWER if asks else CONTINUE
+            move = next((offered for offered in prompt.moves if offered.tag == tag), move)
+        return {
+            "m": move.tag if move else CONTINUE,
+            **({"s": slots} if slots else {}),
+            "say": self._words(prompt, move),
+        }
 
     def read_call(self, system: str, user: str) -> dict[str, object]:
         """The answer to a report's prompt."""
@@ -108,9 +111,11 @@ class ScriptReader:
     def _words(self, prompt: TurnPrompt, move: OfferedMove | None) -> str:
         self._turns += 1
         if move is not None and (guidance := _ANSWER_WITH.search(move.description)):
-            return f"I understand. {guidance[1]}"
-        if move is not None and move.name == ANSWER:
+            return guidance[1] if prompt.already_said else f"I understand. {guidance[1]}"
+        if move is not None and move.tag == ANSWER:
             return self._answer(prompt)
+        if prompt.already_said:
+            return ""
         return _ACKNOWLEDGEMENTS[self._turns % len(_ACKNOWLEDGEMENTS)]
 
     def _answer(self, prompt: TurnPrompt) -> str:

@@ -51,7 +51,7 @@ def test_a_long_segment_is_sent_as_it_plays() -> None:
     sent_ms, now = 0, 0
     while (due := playout.next_due(Ms(now))) is not None:
         for item in playout.due(Ms(now)):
-            if item.is_audio:
+            if item.audio_ms:
                 sent_ms += len(json.loads(item.message)["media"]["payload"]) * 3 // 4 // 8
         assert sent_ms - playout.playhead_ms(Ms(now)) <= AHEAD_MOST_MS
         now = max(due, now + 1)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from media_gateway.turns.machine import TurnMachine
 from media_gateway.turns.types import (
     AgentTurnOpened,
     BeginReply,
-    Command,
     DtmfHeard,
-    Event,
     FallBack,
     FinalWords,
     Floor,
@@ -36,45 +31,10 @@ from media_gateway.turns.types import (
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
-    TurnPolicy,
-    VendorEndOfTurn,
 )
-from media_gateway.turns.words import looks_unfinished
-
-POLICY = TurnPolicy()
-
-
-class Driver:
-    """Feeds a machine written times, and fires its deadlines on the way, as a session does."""
-
-    def __init__(self, policy: TurnPolicy = POLICY) -> None:
-        self.machine = TurnMachine(policy)
-        self.said: list[tuple[int, Command]] = []
-
-    def at(self, ms: int, event: Event | None = None) -> Driver:
-        """Let the time come, with every deadline before it; then the event."""
-        while (due := self.machine.deadline) is not None and due <= ms:
-            self.said += [(due, command) for command in self.machine.on_timer(due)]
-        if event is not None:
-            self.said += [(ms, command) for command in self.machine.receive(event, Ms(ms))]
-        return self
-
-    def commands(self, kind: type[Command]) -> list[tuple[int, Command]]:
-        return [(ms, command) for ms, command in self.said if isinstance(command, kind)]
-
-
-def _open() -> Driver:
-    """The opening was heard; the caller is expected to speak from 1000 on."""
-    driver = Driver()
-    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
-    driver.at(100, ReplyStarted(reply_id=1, interruptible=False))
-    return driver.at(1000, ReplyPlayed(reply_id=1))
-
-
-def _answering(words: str = "yes sure") -> Driver:
-    """The caller has said something from 1500 to 2000; reply 2 was asked for at 2700."""
-    driver = _open().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
-    return driver.at(2600, FinalWords(text=words)).at(2700)
+from tests.core.turn_driver import POLICY, Driver
+from tests.core.turn_driver import answering as _answering
+from tests.core.turn_driver import opened as _open
 
 
 def test_a_turn_is_over_after_the_pause_counted_from_the_last_sound() -> None:
@@ -112,9 +72,9 @@ def test_the_recogniser_is_asked_to_finish_once_the_pause_is_no_comma() -> None:
 
 def test_final_words_that_never_come_are_waited_for_but_not_for_ever() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1800, InterimWords(text="yes sure"))
-    driver.at(2000, SpeechStopped()).at(2000 + POLICY.words_wait_ms)
+    driver.at(2000, SpeechStopped()).at(2000 + POLICY.longest_pause_ms)
 
-    assert driver.commands(BeginReply) == [(4500, BeginReply(reply_id=2, caller_words="yes sure"))]
+    assert driver.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="yes sure"))]
 
 
 def test_a_noise_without_words_opens_the_floor_again() -> None:
@@ -140,22 +100,6 @@ def test_the_final_form_of_words_that_were_answered_early_is_no_new_turn() -> No
     assert len(driver.commands(BeginReply)) == 1
 
 
-def test_a_caller_over_the_agent_takes_the_floor_after_a_moment() -> None:
-    driver = _answering().at(3000, ReplyStarted(reply_id=2, interruptible=True))
-    driver.at(3500, SpeechStarted(at=Ms(3400))).at(4000)
-
-    assert driver.commands(InterruptReply) == [(3640, InterruptReply(reply_id=2))]
-    assert driver.machine.floor is Floor.CALLER
-
-
-def test_a_cough_over_the_agent_does_not_stop_it() -> None:
-    driver = _answering().at(3000, ReplyStarted(reply_id=2, interruptible=True))
-    driver.at(3500, SpeechStarted()).at(3700, SpeechStopped()).at(5000)
-
-    assert driver.commands(InterruptReply) == []
-    assert driver.machine.floor is Floor.AGENT
-
-
 def test_a_must_say_line_is_not_interrupted() -> None:
     driver = _answering().at(3000, ReplyStarted(reply_id=2, interruptible=False))
     driver.at(3500, SpeechStarted()).at(5000)
@@ -174,8 +118,8 @@ def test_what_was_said_over_a_must_say_line_is_answered_after_it() -> None:
 
 
 def test_a_caller_who_goes_on_before_the_reply_is_audible_is_answered_once() -> None:
-    driver = _answering().at(2800, SpeechStarted()).at(3100)
-    assert driver.commands(InterruptReply) == [(3040, InterruptReply(reply_id=2))]
+    driver = _answering().at(2800, SpeechStarted()).at(3100, InterimWords(text="I"))
+    assert driver.commands(InterruptReply) == [(3100, InterruptReply(reply_id=2))]
 
     driver.at(3500, SpeechStopped()).at(3800, FinalWords(text="I have time")).at(4200)
 
@@ -332,7 +276,7 @@ def test_a_key_is_heard_over_everything() -> None:
 
 def test_late_events_of_an_old_reply_are_dropped() -> None:
     driver = _answering().at(3000, ReplyStarted(reply_id=2, interruptible=True))
-    driver.at(3500, SpeechStarted()).at(3800)
+    driver.at(3500, SpeechStarted()).at(3800, InterimWords(text="no"))
     driver.at(3900, ReplyPlayed(reply_id=2)).at(3950, ReplyStarted(reply_id=2, interruptible=True))
 
     assert driver.machine.floor is Floor.CALLER
@@ -364,80 +308,3 @@ def test_time_never_goes_back() -> None:
 
     with pytest.raises(ValueError, match="time goes back"):
         driver.machine.receive(SpeechStarted(), Ms(10))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "we own",
-        "my house and",
-        "We own the house since about.",
-        "um",
-        "it is a,",
-        "I think it's...",
-    ],
-)
-def test_words_that_sound_unfinished(text: str) -> None:
-    assert looks_unfinished(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "yes", "Yes we do.", "Thank you.", "about $180 a month", "I do", "no thanks"]
-)
-def test_words_that_sound_finished(text: str) -> None:
-    assert not looks_unfinished(text)
-
-
-_ids = st.integers(min_value=0, max_value=6)
-_texts = st.sampled_from(["", "yes", "we own the", "no thank you"])
-_events: st.SearchStrategy[Event] = st.one_of(
-    st.just(SpeechStarted()),
-    st.just(SpeechStopped()),
-    st.builds(InterimWords, text=_texts),
-    st.builds(FinalWords, text=_texts),
-    st.just(VendorEndOfTurn()),
-    st.builds(DtmfHeard, digit=st.sampled_from("09#")),
-    st.just(RecogniserLost()),
-    st.just(OrderCame()),
-    st.builds(ReplyStarted, reply_id=_ids, interruptible=st.booleans()),
-    st.builds(ReplyPlayed, reply_id=_ids),
-    st.builds(ReplyFailed, reply_id=_ids),
-    st.just(ScriptEnded()),
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(st.tuples(st.integers(min_value=0, max_value=4000), _events), max_size=40))
-def test_no_stream_of_events_leaves_a_call_silent_for_good(
-    stream: list[tuple[int, Event]],
-) -> None:
-    driver = Driver()
-    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
-    now = 0
-    for step, event in stream:
-        now += step
-        driver.at(now, event)
-        is_over = driver.machine.floor is Floor.ENDED
-        assert is_over or driver.machine.deadline is not None
-    # From here on nothing comes. At the worst a reply that never ends is cut, a caller who never stops is cut, and the
-    # silence after both is asked about.
-    before = len(driver.said)
-    driver.at(now + 2 * POLICY.longest_turn_ms + POLICY.silence_ms)
-    asked = any(isinstance(c, PromptCaller | BeginReply | HangUp) for _, c in driver.said[before:])
-    assert asked or driver.machine.floor is Floor.ENDED
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(min_value=0, max_value=3000), _events), max_size=40))
-def test_at_most_one_reply_is_alive_and_ids_only_grow(stream: list[tuple[int, Event]]) -> None:
-    driver = _open()
-    now = 1000
-    for step, event in stream:
-        now += step
-        driver.at(now, event)
-    opened = [
-        command.reply_id
-        for _, command in driver.said
-        if isinstance(command, BeginReply | PromptCaller | PressKey | ObeyOrder)
-    ]
-    assert opened == sorted(set(opened))

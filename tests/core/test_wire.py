@@ -157,12 +157,28 @@ def test_sentences_are_cut_as_they_are_written() -> None:
     assert _pieces(text, 1) == ["There is no money down.", "It costs $1.50 a day.", "Shall we?"]
 
 
-def test_a_first_clause_goes_early_if_it_is_long_enough() -> None:
-    assert _pieces("Well, yes. Fine.", 1) == ["Well, yes.", "Fine."]
-    assert _pieces("Our panels come with a warranty, both for product and output.", 1) == [
-        "Our panels come with a warranty,",
-        "both for product and output.",
-    ]
+def test_a_first_clause_goes_as_soon_as_it_can_be_spoken() -> None:
+    assert _pieces("Got it, thank you. Fine.", 1) == ["Got it,", "thank you.", "Fine."]
+    assert _pieces("Sure, it comes with a warranty.", 1) == ["Sure,", "it comes with a warranty."]
+    assert _pieces("Well, yes. Fine.", 1) == ["Well, yes.", "Fine."], "one word is torn off"
+    assert _pieces("Great! Fine.", 1) == ["Great!", "Fine."]
+
+
+def test_a_first_clause_does_not_wait_for_what_follows_it() -> None:
+    cutter = SentenceCutter()
+    assert cutter.pieces("Got it") == []
+    assert cutter.pieces("Got it,") == ["Got it,"]
+    assert SentenceCutter().pieces("It costs 1,") == [], "this may be 1,200"
+    assert SentenceCutter().pieces("It starts at 9:") == [], "this may be 9:30"
+
+
+def test_clauses_count_until_there_is_enough_to_speak() -> None:
+    text = "Sure, our panels have a warranty, which is good, and so on."
+    assert _pieces(text, 1) == ["Sure,", "our panels have a warranty,", "which is good, and so on."]
+
+
+def test_a_second_mark_is_no_piece() -> None:
+    assert _pieces("Really?! Yes.", 1) == ["Really?", "Yes."]
 
 
 def test_abbreviations_are_no_ends() -> None:

@@ -19,18 +19,23 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from media_gateway.app import create_app
+from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
 from media_gateway.stream_token import StreamTokens
+from media_gateway.turns.recording import Recorder
 from media_gateway.turns.types import TurnPolicy
 from rehearsal.carrier.playout import PlayoutBuffer
 from tests.gateway.fakes import (
     INBOUND_HASH,
     LOUD,
-    FakeDetectors,
     FakeDialogue,
+    FakeEars,
+    FakeEmbedding,
+    FakeLines,
     FakeLink,
     FakeRecogniser,
+    FakeRecorder,
     FakeVoice,
 )
 from tests.servers import serving
@@ -41,7 +46,6 @@ POLICY = TurnPolicy(
     unfinished_pause_ms=400,
     flush_after_ms=60,
     words_wait_ms=600,
-    interrupt_ms=100,
     filler_after_ms=400,
     fallback_after_ms=900,
     silence_ms=2500,
@@ -58,7 +62,11 @@ class Gateway:
     recogniser: FakeRecogniser
     voice: FakeVoice
     dialogue: FakeDialogue
+    ears: FakeEars
+    recorder: FakeRecorder
     tokens: StreamTokens
+    lines: FakeLines = field(default_factory=FakeLines)
+    embedding: FakeEmbedding = field(default_factory=FakeEmbedding)
     url: str = ""
     parts: GatewayParts | None = None
 
@@ -208,12 +216,20 @@ class Line:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
+def recorder() -> Recorder | None:
+    """Of turn-taking, when a module overrides this; else the fake one."""
+    return None
+
+
+@pytest.fixture
+async def gateway(recorder: Recorder | None) -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
         voice=FakeVoice(),
         dialogue=FakeDialogue(),
+        ears=FakeEars(),
+        recorder=FakeRecorder(),
         tokens=StreamTokens("a secret of the tests"),
     )
 
@@ -231,9 +247,12 @@ async def gateway() -> AsyncIterator[Gateway]:
             link=running.link,
             recogniser=running.recogniser,
             voice=running.voice,
-            detectors=FakeDetectors(),
+            ears=running.ears,
             dialogue=running.dialogue,
+            lines=running.lines,
+            openers=OpenerVectors(running.embedding),
             policy=POLICY,
+            recorder=recorder or running.recorder,
         )
         return create_app(running.parts)
 

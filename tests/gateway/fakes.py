@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
+
+from media_gateway.ears.counts import EarCounts
+from media_gateway.ears.ports import EarEvent, EndEstimate, Expectation
 from media_gateway.errors import AttachRefused, GatewayError, NoUsableReply, VendorUnavailable
+from media_gateway.openers import Vector
 from media_gateway.ports import (
     MoveChosen,
     PreparedReply,
@@ -16,7 +22,8 @@ from media_gateway.ports import (
     ReplyTrace,
     WordsWritten,
 )
-from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.speech.ports import ReadyAudio, SegmentDone, SpokenAudio, Transcript, VoiceChange
+from media_gateway.turns.types import Command, Event, Ms, TurnPolicy
 from workflows.contracts.payloads import (
     AfterStream,
     AnsweredBy,
@@ -38,7 +45,7 @@ SCRIPT_YAML = Path("sales_scripts/solar_consult.yaml").read_text(encoding="utf-8
 INBOUND_HASH = content_hash(SCRIPT_YAML)
 TODAY = "2026-11-23"
 LOUD = 0x10
-"""A mu-law byte that the fake detector takes for speech; 0xFF is silence."""
+"""A mu-law byte that the fake ear takes for speech; 0xFF is silence."""
 
 
 SCRIPT = parse_script(SCRIPT_YAML, name="script")
@@ -152,6 +159,10 @@ class FakeRecognition:
         """Words that are not finished."""
         self._queue.put_nowait(Transcript(text=text, is_final=False))
 
+    def final(self, text: str) -> None:
+        """Words that are finished."""
+        self._queue.put_nowait(Transcript(text=text, is_final=True))
+
     def break_off(self) -> None:
         """The stream is gone."""
         self._queue.put_nowait(VendorUnavailable("fake", "broke off"))
@@ -246,23 +257,138 @@ class FakeVoice:
         return
 
 
-class FakeDetector:
-    """Any byte but silence is speech."""
+class FakeLines:
+    """Lines that are ready, by their words; none unless a test puts them here."""
 
     def __init__(self) -> None:
+        self.spoken: dict[str, ReadyAudio] = {}
+
+    def speak(self, *texts: str) -> None:
+        """A hundred milliseconds of sound a word."""
+        for text in texts:
+            self.spoken[text] = ReadyAudio(mulaw=bytes([LOUD]) * 800 * len(text.split()))
+
+    def ready(self, text: str) -> ReadyAudio | None:
+        return self.spoken.get(text)
+
+    async def close(self) -> None:
+        return
+
+
+class FakeEmbedding:
+    """Texts are near each other by the words that they share."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.may.set()
+        self.fails = False
+
+    async def embed(self, text: str) -> Vector:
+        await self.may.wait()
+        if self.fails:
+            raise RuntimeError("no model")
+        vector = np.zeros(384, dtype=np.float32)
+        for word in text.split():
+            vector[crc32(word.encode()) % 384] += 1
+        return vector / max(1e-6, float(np.linalg.norm(vector)))
+
+
+class FakeEar:
+    """Any byte but silence is speech, and is told a loop's step later; anything else is told by `finds`."""
+
+    def __init__(self, tell: Callable[[EarEvent], None]) -> None:
+        self.finds = tell
+        self.counts = EarCounts()
+        self.known_words: list[tuple[str, bool]] = []
+        self.asked: list[tuple[Expectation, str]] = []
+        self.agent_spoke: list[bool] = []
+        self.is_closed = False
+        self.is_deaf = False
+        """Finds nothing by itself."""
+        self.now_ms = 0
+        """Stream time, as the frames tell it."""
         self._speaking = False
 
-    def hear(self, mulaw: bytes, at_ms: int) -> list[VoiceChange]:
+    def hear(self, mulaw: bytes, at_ms: int) -> None:
+        self.now_ms = at_ms + len(mulaw) // 8
         speaking = any(byte != 0xFF for byte in mulaw)
-        if speaking == self._speaking:
-            return []
+        if speaking == self._speaking or self.is_deaf:
+            return
         self._speaking = speaking
-        return [VoiceChange(speaking=speaking, at_ms=at_ms)]
+        change = VoiceChange(speaking=speaking, at_ms=at_ms)
+        asyncio.get_running_loop().call_soon(self._tell, change)
+
+    def sound(self, speaking: bool, *, ago_ms: int = 0) -> None:
+        """The caller began or ceased to make sound, so long ago."""
+        self.finds(VoiceChange(speaking=speaking, at_ms=max(0, self.now_ms - ago_ms)))
+
+    def believes(self, p: float) -> None:
+        """That the turn ends here."""
+        self.finds(EndEstimate(p=p))
+
+    def _tell(self, event: EarEvent) -> None:
+        if not self.is_closed:
+            self.finds(event)
+
+    def words(self, text: str, *, is_final: bool) -> None:
+        self.known_words.append((text, is_final))
+
+    def expect(self, expectation: Expectation, question: str) -> None:
+        self.asked.append((expectation, question))
+
+    def habits(self, pauses_ms: Sequence[int]) -> None:
+        return
+
+    def agent_speaks(self, is_speaking: bool) -> None:
+        self.agent_spoke.append(is_speaking)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
-class FakeDetectors:
-    def open(self) -> FakeDetector:
-        return FakeDetector()
+class FakeEars:
+    def __init__(self) -> None:
+        self.opened: list[FakeEar] = []
+
+    @property
+    def last(self) -> FakeEar:
+        return self.opened[-1]
+
+    def open(self, tell: Callable[[EarEvent], None]) -> FakeEar:
+        self.opened.append(FakeEar(tell))
+        return self.last
+
+
+class FakeRecorder:
+    """Keeps each stream's tape: ("took", event, now), ("timer", None, now), ("commands", commands, None)."""
+
+    def __init__(self) -> None:
+        self.tapes: list[FakeTape] = []
+
+    def open(self, call_id: str, epoch: int, policy: TurnPolicy) -> FakeTape:
+        self.tapes.append(FakeTape(policy))
+        return self.tapes[-1]
+
+
+class FakeTape:
+    def __init__(self, policy: TurnPolicy) -> None:
+        self.policy = policy
+        self.events: list[tuple[Event | None, Ms]] = []
+        """None: the timer."""
+        self.answers: list[list[Command]] = []
+        self.is_closed = False
+
+    def took(self, event: Event, now: Ms) -> None:
+        self.events.append((event, now))
+
+    def timer(self, now: Ms) -> None:
+        self.events.append((None, now))
+
+    def commands(self, commands: Sequence[Command]) -> None:
+        self.answers.append(list(commands))
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeDialogue:
@@ -294,6 +420,8 @@ class FakeDialogue:
             if isinstance(answer, NoUsableReply):
                 raise answer
             move, slots, sentences = answer
+            if trace is not None:
+                trace.tokens_written += 10 + sum(len(sentence.split()) for sentence in sentences)
             yield MoveChosen(move=move, slots=slots)
             for sentence in sentences:
                 yield WordsWritten(text=sentence)

@@ -310,4 +310,12 @@ async def test_health_needs_no_signature(gateway: Gateway) -> None:
         "calls": 0,
         "outbox": 0,
         "outbox_oldest_s": 0,
+        "turns_answered": 0,
+        "turns_taken_back": 0,
+        "ahead_begun": 0,
+        "ahead_committed": 0,
+        "ahead_dropped": 0,
+        "pauses_resumed": 0,
+        "pauses_yielded": 0,
+        "ahead_wasted_tokens": 0,
     }

@@ -57,8 +57,10 @@ OBJECTION = spoken("caller", "It sounds too expensive for us", (26_000, 29_000))
 GUIDANCE = spoken(
     "agent",
     "There is no money down, and most families pay less a month than their bill today.",
-    (30_000, 36_000),
+    (30_000, 32_100),
+    (33_000, 36_000),
 )
+MURMUR = spoken("caller", "Okay", (31_900, 32_300))
 TIME = spoken("caller", "Thursday at ten in the morning", (37_000, 41_000))
 READ_BACK = spoken("agent", "So that is Thursday November 26 at 10 am. Goodbye.", (42_000, 60_000))
 PASSAGES = {"warranty.md#Panels": "The panels have a warranty of 25 years. It is good."}
@@ -80,7 +82,9 @@ def good_case() -> Case:
             move="answer_question",
             passages=["warranty.md#Panels"],
         ),
-        record(4, caller_words=OBJECTION.words, objection="too_expensive"),
+        record(
+            4, caller_words=OBJECTION.words, heard_words=GUIDANCE.words, objection="too_expensive"
+        ),
         record(5, caller_words=TIME.words, stage="booked"),
     )
     agents = (OPENING, CUT_OFF, ANSWER, GUIDANCE, READ_BACK)
@@ -93,6 +97,7 @@ def good_case() -> Case:
     line = tuple(sorted(everything, key=lambda item: item.utterance.span.start_ms))
     silence = np.zeros(LENGTH_MS * 8, dtype=np.float32)
     events = [event(t_ms, "caller_says", words=words) for t_ms, words, _ in said]
+    events.append(event(31_880, "caller_murmurs", words="Okay."))
     events += [event(17_350, "clear", dropped_ms=300)]
     events += [event(20.0 * n, "media", waiting_ms=400) for n in range(200)]
     return Case(
@@ -103,6 +108,7 @@ def good_case() -> Case:
             utterances=tuple(item.utterance for item in line),
         ),
         spoken=line,
+        murmurs=(MURMUR,),
         last_words="thank you and goodbye",
         turns=turns,
         result=CallResult(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rehearsal.audio import LINE_HZ, Samples
-from rehearsal.evidence import turns_on_the_line
+from rehearsal.evidence import murmurs_apart, turns_on_the_line
 from rehearsal.evidence.checks import all_checks
 from rehearsal.evidence.line import Span, sounds_of, utterances_of
 from rehearsal.evidence.picture import draw_timeline
@@ -28,7 +28,7 @@ def failed(case: Case) -> list[str]:
 
 def test_a_call_that_shows_everything_passes() -> None:
     assert [(c.name, c.saw) for c in all_checks(good_case()) if not c.ok] == []
-    assert len(all_checks(good_case())) == 13
+    assert len(all_checks(good_case())) == 14
 
 
 def crm(**changes: object) -> Callable[[Case], Case]:
@@ -95,6 +95,34 @@ BREAKS: list[tuple[str, Callable[[Case], Case]]] = [
             case, spoken=(*case.spoken, spoken("agent", "do you have", (17_500, 17_700)))
         ),
     ),
+    (
+        "a murmur did not stop the agent",
+        lambda case: swapped(
+            case,
+            cases.GUIDANCE,
+            spoken("agent", "There is no money down, and most", (30_000, 32_100)),
+        ),
+    ),
+    (
+        "a murmur did not stop the agent",  # it began again from somewhere else
+        lambda case: swapped(
+            case,
+            cases.GUIDANCE,
+            spoken(
+                "agent", "There is no money than their bill", (30_000, 32_100), (33_000, 34_000)
+            ),
+        ),
+    ),
+    (
+        "a murmur did not stop the agent",
+        lambda case: swapped(
+            case,
+            cases.GUIDANCE,
+            spoken("agent", cases.GUIDANCE.words, (30_000, 32_100), (35_000, 36_000)),
+        ),
+    ),
+    ("a murmur did not stop the agent", lambda case: replace(case, murmurs=())),
+    ("a murmur did not stop the agent", lambda case: with_events(case, without="caller_murmurs")),
     (
         "a question was answered from the knowledge folder",
         lambda case: swapped(
@@ -352,6 +380,14 @@ def test_the_page_and_the_picture(tmp_path: Path) -> None:
     page = transcript_markdown("c1", case, all_checks(case))
     assert "1000 ms after the caller" in page
     assert "interrupted" in page
-    assert page.count("| ok |") == 13
+    assert page.count("| ok |") == 14
     draw_timeline(case, tmp_path / "timeline.png")
     assert (tmp_path / "timeline.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_murmur_is_told_apart_from_the_turns() -> None:
+    case = good_case()
+    everything = tuple(
+        sorted((*case.spoken, cases.MURMUR), key=lambda one: one.utterance.span.start_ms)
+    )
+    assert murmurs_apart(case.wire, everything) == (case.spoken, (cases.MURMUR,))

@@ -114,3 +114,17 @@ def test_a_wrong_time_line_is_refused_with_the_place(
 def test_a_missing_time_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(TimelineError, match="cannot be read: No such file"):
         load_timeline(tmp_path / "none.yaml")
+
+
+def test_a_murmur_is_said_over_the_agent_and_marked_as_one() -> None:
+    step = Step(say=("okay",), interrupt_after_ms=300, murmur=True)
+    done = play(caller(step, Step(say=("yes",))), (QUIET, 100), (LOUD, 2000), (QUIET, 2000))
+    assert [(act.words, act.is_murmur) for _, act in done if isinstance(act, Said)] == [
+        ("okay", True),
+        ("yes", False),
+    ]
+
+
+def test_a_murmur_without_words_is_refused() -> None:
+    with pytest.raises(ValueError, match="murmur"):
+        Step(press="1", interrupt_after_ms=300, murmur=True)

@@ -15,8 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
 from baml_client import b
-from baml_client.type_builder import TypeBuilder
-from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue, turn_context
+from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue
 from media_gateway.errors import NoUsableReply
 from media_gateway.ports import (
     Exchange,
@@ -27,9 +26,9 @@ from media_gateway.ports import (
     ReplyTrace,
     WordsWritten,
 )
+from media_gateway.turn_prompt import moves_type, turn_context
 from tests.core.scripts import SAMPLE, move, run
 from tests.servers import serving
-from workflows.script.moves import allowed_moves
 
 IN_ROOF = run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes"))
 REQUEST = ReplyRequest(
@@ -41,8 +40,8 @@ REQUEST = ReplyRequest(
     facts={"first_name": "Ada"},
 )
 REPLY = {
-    "move": "roof_known",
-    "slots": [{"name": "roof_type", "value": "metal"}],
+    "m": "roof",
+    "s": {"roof_type": "metal"},
     "say": "Metal is good. About how much do you pay a month?",
 }
 
@@ -92,7 +91,7 @@ class Model:
 
 
 def tokens_of(reply: dict[str, Any], size: int = 5) -> list[str]:
-    text = json.dumps(reply)
+    text = json.dumps(reply, separators=(",", ":"))
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
@@ -250,7 +249,13 @@ async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
     prompt = json.dumps(asked["messages"])
     assert asked["stream"] is True
     assert model.headers[0]["authorization"] == "Bearer secret"
-    for there in ("roof_known", "objection_bad_reviews", "opt_out", "warranty.md#Panels", "Ada"):
+    for there in (
+        "- roof (roof_known):",
+        "- reviews (objection_bad_reviews):",
+        "- stop (opt_out):",
+        "warranty.md#Panels",
+        "Ada",
+    ):
         assert there in prompt
     for elsewhere in ("agrees_to_visit", "time_known", "worth_it"):
         assert elsewhere not in prompt
@@ -267,12 +272,11 @@ async def test_the_prompt_holds_the_stage_and_nothing_of_the_others() -> None:
             REQUEST, passages=REQUEST.passages * 3, caller_words='"quoted"\n\\ {{ x }} é \u2028'
         ),
         replace(REQUEST, caller_words=""),
+        replace(REQUEST, already_said="Good question."),
     ],
 )
 async def test_a_prepared_request_asks_what_baml_would_have_asked(request_: ReplyRequest) -> None:
-    builder = TypeBuilder()
-    for known in allowed_moves(SAMPLE, IN_ROOF):
-        builder.NextMove.add_value(known.name)
+    builder, _ = moves_type(request_)
     model = Model(tokens_of(REPLY))
     async with dialogue(model) as made:
         options: dict[str, Any] = {"tb": builder, "client_registry": made._registry}
@@ -286,14 +290,14 @@ async def test_a_prepared_request_asks_what_baml_would_have_asked(request_: Repl
 
 
 async def test_what_was_prepared_for_another_stage_is_not_used() -> None:
-    model = Model(tokens_of(REPLY | {"move": "permission_given"}))
+    model = Model(tokens_of(REPLY | {"m": "permission"}))
     early = replace(REQUEST, state=run(SAMPLE))
     async with dialogue(model) as made:
         prepared = await made.prepare(REQUEST)
         assert not prepared.fits(early)
         parts = [part async for part in made.reply(early, None, prepared)]
     assert isinstance(parts[0], MoveChosen)
-    assert "- roof_known" not in json.dumps(model.asked)
+    assert "- roof (" not in json.dumps(model.asked)
 
 
 async def test_a_prepared_request_is_sent_without_baml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,23 +307,102 @@ async def test_a_prepared_request_is_sent_without_baml(monkeypatch: pytest.Monke
         assert [part async for part in made.reply(REQUEST, None, prepared)]
 
 
-@pytest.mark.parametrize("wanted", ["agrees_to_visit", "hang up", "Roof Known", "", "opt-out"])
+@pytest.mark.parametrize("words", ["Got it,", "Sure,", "Well, yes,", "Great!"])
+async def test_a_first_clause_is_out_with_its_last_letter(words: str) -> None:
+    """What a model writes at 12 ms a token: nothing but `m`, the tag and `say` before it, nothing behind it."""
+    text = json.dumps({"m": "ok", "say": words}, separators=(",", ":"))[: -len('"}')]
+    assert text == f'{{"m":"ok","say":"{words}'
+    parts, _ = await broken_off(Model([text], ends=False))
+    assert parts == [MoveChosen(move="continue_stage", slots={}), WordsWritten(text=words)]
+
+
+async def test_a_moves_own_name_is_as_good_as_its_tag() -> None:
+    for written in ("roof", "roof_known"):
+        parts = await reply_of(Model(tokens_of(REPLY | {"m": written})))
+        assert parts[0] == MoveChosen(move="roof_known", slots={"roof_type": "metal"})
+
+
+async def test_slots_that_are_no_texts_are_read_and_none_may_be_null() -> None:
+    given = {"m": "roof", "s": {"roof_age_years": 18, "is_homeowner": True, "email": None}}
+    parts = await reply_of(Model(tokens_of({**given, "say": "Good to know."})))
+    assert parts[0] == MoveChosen(
+        move="roof_known", slots={"roof_age_years": "18", "is_homeowner": "true"}
+    )
+    parts = await reply_of(Model(tokens_of({"m": "ok", "s": None, "say": "Good to know."})))
+    assert parts[0] == MoveChosen(move="continue_stage", slots={})
+
+
+async def test_what_was_already_said_is_told_behind_the_callers_words() -> None:
+    model = Model(tokens_of(REPLY))
+    async with dialogue(model) as made:
+        prepared = await made.prepare(replace(REQUEST, caller_words="", passages=()))
+        for said in ("Good question.", ""):
+            request = replace(REQUEST, already_said=said)
+            assert prepared.fits(request)
+            assert [part async for part in made.reply(request, None, prepared)]
+    told, silent = (str(asked["messages"][-1]["content"]) for asked in model.asked)
+    assert "Good question." in told.partition("warranty?")[2]
+    assert "already" not in silent
+    assert "just answered" not in silent
+
+
+async def test_tokens_are_counted_for_a_reply_that_is_left_too() -> None:
+    model, trace = Model(tokens_of(REPLY)), ReplyTrace()
+    model.pauses_s = {len(model.tokens) - 2: 20.0}
+    async with dialogue(model) as made, asyncio.timeout(10):
+        async with aclosing(made.reply(REQUEST, trace)) as parts:
+            await anext(parts)
+        left_with = trace.tokens_written
+    assert 0 < left_with < len(model.tokens)
+    whole = ReplyTrace()
+    tokens = tokens_of(REPLY, size=3)
+    async with dialogue(Model(tokens)) as made:
+        assert [part async for part in made.reply(REQUEST, whole)]
+    assert whole.tokens_written == len(tokens), "an event is a token at least"
+    bundled = ReplyTrace()
+    async with dialogue(Model([json.dumps(REPLY)])) as made:
+        assert [part async for part in made.reply(REQUEST, bundled)]
+    assert bundled.tokens_written == -(-len(json.dumps(REPLY)) // 4)
+
+
+async def test_a_models_own_count_of_its_tokens_is_believed() -> None:
+    model, trace = Model([]), ReplyTrace()
+    text = json.dumps({"choices": [{"index": 0, "delta": {"content": json.dumps(REPLY)}}]})
+    usage = json.dumps({"choices": [], "usage": {"prompt_tokens": 700, "completion_tokens": 31}})
+    model.raw = f"data: {text}\n\ndata: {usage}\n\ndata: [DONE]\n\n"
+    async with dialogue(model) as made:
+        assert [part async for part in made.reply(REQUEST, trace)]
+    assert trace.tokens_written == 31
+
+
+@pytest.mark.parametrize(
+    "wanted", ["agrees", "agrees_to_visit", "hang up", "Roof Known", "", "opt-out"]
+)
 async def test_a_move_that_is_not_allowed(wanted: str) -> None:
-    refused = await refusal_of(Model(tokens_of(REPLY | {"move": wanted})))
+    refused = await refusal_of(Model(tokens_of(REPLY | {"m": wanted})))
     assert refused.reason in ("move", "malformed")
     assert refused.proposed_move == wanted
 
 
-@pytest.mark.parametrize("wanted", ["not human", "OPT_OUT", "opt_out!", "I choose goodbye"])
+@pytest.mark.parametrize(
+    "wanted", ["not human", "OPT_OUT", "opt_out!", "I choose bye", "Stop", "stop now"]
+)
 async def test_a_move_that_bamls_parser_would_guess_at(wanted: str) -> None:
-    refused = await refusal_of(Model(tokens_of(REPLY | {"move": wanted})))
+    refused = await refusal_of(Model(tokens_of(REPLY | {"m": wanted})))
     assert refused.reason == "move"
     assert refused.proposed_move == wanted
 
 
 @pytest.mark.parametrize(
     "text",
-    ["I am sorry, I cannot do that.", '{"move": ', "[]", '{"say": "Hello there, how are you?"}'],
+    [
+        "I am sorry, I cannot do that.",
+        '{"m": ',
+        "[]",
+        '{"say": "Hello there, how are you?"}',
+        "{'m':'ok','say':'Hi, you.'}",
+        '{"m":["stop"],"say":"Hi, you."}',
+    ],
 )
 async def test_broken_json(text: str) -> None:
     assert (await refusal_of(Model([text]))).reason == "malformed"
@@ -333,10 +416,11 @@ async def test_a_reply_in_a_fence_is_read() -> None:
 @pytest.mark.parametrize(
     "cut",
     [
-        '{"move": "roof_known", "slots": [{"name": "roof_type", "value": "met',
-        '{"move": "roof_known", "slots": [{"name": "monthly_bill_usd", "value": 18',
-        '{"move": "roof_known", "slots": []',
-        '{"move": "roof_known"',
+        '{"m":"roof","s":{"roof_type":"met',
+        '{"m":"roof","s":{"monthly_bill_usd":18',
+        '{"m":"roof","s":{}',
+        '{"m":"roof"',
+        '{"m":"roof_known"',
     ],
 )
 async def test_a_reply_that_ends_before_its_words_fills_no_slot_and_makes_no_move(cut: str) -> None:

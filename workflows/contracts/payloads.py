@@ -129,6 +129,8 @@ class TurnTimings:
 
     speech_end_at_ms: int = 0
     """Stream time of the caller's last sound."""
+    begun_ahead: int | None = None
+    """When the reply was begun, if that was before the turn was known to be over: steps of it may be negative."""
     words_final: int | None = None
     end_of_turn: int | None = None
     request_sent: int | None = None

@@ -62,6 +62,19 @@ class Words(StrEnum):
     """Only authored lines; the model's words are discarded."""
 
 
+class OpenerKind(StrEnum):
+    """What the caller just did, where that is enough to know a good first word."""
+
+    QUESTION = "question"
+    """He asks something."""
+    OBJECTION = "objection"
+    """He gives a reason to say no that the stage has an answer to."""
+    ANSWER = "answer"
+    """He gives what the stage asks for."""
+    AGREEMENT = "agreement"
+    """He says yes and little else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """Something the agent may do next. The model picks one by name; the machine checks it."""
@@ -82,6 +95,8 @@ class Move:
     """Taken by the machine itself when the stage's slots are filled and its guard holds."""
     slots: tuple[str, ...] = ()
     """Slots that may be given with it, beside the stage's own."""
+    openers: tuple[Line, ...] | None = None
+    """Short first words before the reply to it; None: those of its kind; empty: none."""
 
 
 class Outcome(StrEnum):
@@ -128,6 +143,8 @@ class Stage:
     """Set on final stages: the call ends with it once the opening was heard."""
     transfer: bool = False
     """A final stage after which the caller is connected to a person."""
+    openers: Mapping[OpenerKind, tuple[Line, ...]] = field(default_factory=dict)
+    """Instead of the script's, of the kinds that are named here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +191,5 @@ class Script:
     """E.164 number of the people to hand over to; None when there are none."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Script-wide values for placeholders, e.g. `company_phone`."""
+    openers: Mapping[OpenerKind, tuple[Line, ...]] = field(default_factory=dict)
+    """Short first words, said while the model still thinks; see `workflows.script.openers`."""

@@ -19,6 +19,7 @@ from workflows.script.model import (
     Line,
     Move,
     Objection,
+    OpenerKind,
     Outcome,
     Script,
     Slot,
@@ -26,21 +27,32 @@ from workflows.script.model import (
     Stage,
     Words,
 )
+from workflows.script.openers import what_is_wrong
 from workflows.script.soundness import problems_of
 from workflows.script.yaml_lines import Path, YamlProblem, load_with_lines
 
 _TOP = {
     "script", "version", "title", "company", "agent_name", "language", "first", "transfer_to",
     "knowledge", "key_terms", "facts", "appointment_slot", "slots", "objections", "filler",
-    "silence", "stages",
+    "silence", "stages", "openers",
 }  # fmt: skip
 _SLOT = {"type", "description", "ask", "required", "choices", "min", "max"}
 _OBJECTION = {"description", "examples", "guidance", "line", "max_times"}
 _STAGE = {
     "goal", "opening", "fallback", "resume", "reask", "must_say", "collects", "objections",
-    "moves", "outcome", "transfer",
+    "moves", "outcome", "transfer", "openers",
 }  # fmt: skip
-_MOVE = {"description", "examples", "to", "when", "when_complete", "words", "line", "slots"}
+_MOVE = {
+    "description",
+    "examples",
+    "to",
+    "when",
+    "when_complete",
+    "words",
+    "line",
+    "slots",
+    "openers",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +217,7 @@ class _Reader:
             key_terms=self.texts(top, "key_terms", ()),
             transfer_to=transfer_to,
             facts={key: str(value) for key, value in facts.items()},
+            openers=self.openers_by_kind(top, (), ""),
         )
 
     def lines_of(self, top: dict[str, object], key: str) -> tuple[Line, ...]:
@@ -212,6 +225,27 @@ class _Reader:
             Line(line_id=f"{key}.{index}", text=text)
             for index, text in enumerate(self.texts(top, key, ()))
         )
+
+    def openers_by_kind(
+        self, source: dict[str, object], path: Path, owner: str
+    ) -> dict[OpenerKind, tuple[Line, ...]]:
+        here = (*path, "openers")
+        by_kind = self.mapping(source.get("openers", {}), here, set(OpenerKind))
+        return {
+            kind: self.openers(by_kind, kind, here, f"{owner}opener.{kind}")
+            for kind in OpenerKind
+            if kind in by_kind
+        }
+
+    def openers(
+        self, source: dict[str, object], key: str, path: Path, line_id: str
+    ) -> tuple[Line, ...]:
+        lines = []
+        for index, text in enumerate(self.texts(source, key, path)):
+            if wrong := what_is_wrong(text):
+                self.problem((*path, key, index), *wrong)
+            lines.append(Line(line_id=f"{line_id}.{index}", text=text))
+        return tuple(lines)
 
     def slot(self, name: str, value: object, path: Path) -> Slot:
         source = self.mapping(value, path, _SLOT)
@@ -287,6 +321,7 @@ class _Reader:
             ),
             outcome=Outcome(outcome) if outcome is not None else None,
             transfer=self.flag(source, "transfer", path),
+            openers=self.openers_by_kind(source, path, f"{name}."),
         )
 
     def move(self, stage: str, name: str, value: object, path: Path) -> Move:
@@ -307,6 +342,11 @@ class _Reader:
             line=(self.line(source, "line", path, f"{stage}.{name}") if "line" in source else None),
             when_complete=self.flag(source, "when_complete", path),
             slots=self.texts(source, "slots", path),
+            openers=(
+                self.openers(source, "openers", path, f"{stage}.{name}.opener")
+                if "openers" in source
+                else None
+            ),
         )
 
     def guard(self, source: dict[str, object], path: Path) -> Guard | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from workflows.script.compiled import COMPILED_STAGES
 from workflows.script.lines import placeholders
-from workflows.script.model import Line, Outcome, Script, SlotType, Stage
+from workflows.script.model import Line, Outcome, Script, SlotType, Stage, Words
+from workflows.script.openers import may_not_be_opened, openers_of_move
 
 KNOWN_FACTS = frozenset({"company", "agent_name"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -38,6 +39,7 @@ def problems_of(script: Script) -> Iterator[Unsound]:
     yield from _ways_out(script)
     yield from _slots(script)
     yield from _lines(script)
+    yield from _openers(script)
     yield from _appointment(script)
     if not script.silence:
         yield Unsound(
@@ -206,6 +208,32 @@ def _lines(script: Script) -> Iterator[Unsound]:
             yield from check(move.line, (*path, "moves", move.name, "line"))
     for objection in script.objections.values():
         yield from check(objection.line, ("objections", objection.name, "line"))
+
+
+def _openers(script: Script) -> Iterator[Unsound]:
+    for stage in _authored(script):
+        for move in stage.moves:
+            path = ("stages", stage.name, "moves", move.name, "openers")
+            if not move.openers:
+                continue
+            if move.words is Words.AUTHORED:
+                yield Unsound(
+                    path=path,
+                    what=f"move `{move.name}` has openers, but its words are authored",
+                    remedy="write them into its line, or take them out",
+                )
+            elif may_not_be_opened(script, move):
+                yield Unsound(
+                    path=path,
+                    what=f"nothing may be said before `{move.to}` opens",
+                    remedy="take the openers out: these words must be the first that are heard",
+                )
+            elif not openers_of_move(script, stage.name, move):
+                yield Unsound(
+                    path=path,
+                    what="what follows begins with the same words as each of its openers",
+                    remedy="use another opener, or change the line that follows",
+                )
 
 
 def _appointment(script: Script) -> Iterator[Unsound]:

@@ -1,0 +1,78 @@
+"""Keeps a recogniser's stream open for as long as a call lasts; what is said while there is none, the next one hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from media_gateway.call_tasks import let_go
+from media_gateway.errors import VendorUnavailable
+from media_gateway.speech.ports import Recognition, SpeechToText, Transcript
+
+log = structlog.get_logger(__name__)
+
+REOPEN_FIRST_S = 0.1
+REOPEN_MOST_S = 1.0
+"""Between tries to reach the recogniser: a caller does not wait longer."""
+MOST_UNHEARD = 250
+"""Frames: five seconds. What is older would be answered long after it was said."""
+
+
+class Listening:
+    """One call's recogniser, whichever stream of it is the present one."""
+
+    def __init__(
+        self,
+        recogniser: SpeechToText,
+        key_terms: Sequence[str],
+        transcribed: Callable[[Transcript], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._recogniser = recogniser
+        self._key_terms = key_terms
+        self._transcribed = transcribed
+        self._lost = lost
+        self._recognition: Recognition | None = None
+        self._unheard: deque[bytes] = deque(maxlen=MOST_UNHEARD)
+        """Frames that came while no recogniser was there."""
+
+    def hear(self, mulaw: bytes) -> None:
+        """Take the next audio. Never blocks."""
+        if self._recognition is not None:
+            self._recognition.send(mulaw)
+        else:
+            self._unheard.append(mulaw)
+
+    async def finalize(self) -> None:
+        """Ask for the words of everything heard so far."""
+        if self._recognition is not None:
+            await self._recognition.finalize()
+
+    async def run(self) -> None:
+        """Listen; whenever a stream ends, `lost` is called and another one opened. Ends only by cancellation."""
+        wait_s = REOPEN_FIRST_S
+        while True:
+            try:
+                recognition = await self._recogniser.open(key_terms=self._key_terms)
+                while self._unheard:
+                    recognition.send(self._unheard.popleft())
+                self._recognition = recognition
+                async for transcript in recognition:
+                    wait_s = REOPEN_FIRST_S
+                    self._transcribed(transcript)
+            except VendorUnavailable as error:
+                log.warning("recogniser_lost", vendor=error.vendor, reason=error.reason)
+            self._lost()
+            if self._recognition is not None:
+                await self._recognition.close()
+                self._recognition = None
+            await asyncio.sleep(wait_s)
+            wait_s = min(REOPEN_MOST_S, 2 * wait_s)
+
+    async def close(self) -> None:
+        """End the vendor's stream; after `run` was cancelled. Never raises."""
+        if self._recognition is not None:
+            await let_go(self._recognition.close())

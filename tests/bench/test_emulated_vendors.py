@@ -1,0 +1,112 @@
+"""What the emulated vendors say, as far as it needs no socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bench.turns
+from bench.turns.model import cut, in_form
+from bench.turns.recogniser import _text
+from bench.turns.sounds import Word
+from bench.turns.utterances import Book, parse_book, plain
+
+YAML = Path(bench.turns.__file__).with_name("utterances.yaml").read_text(encoding="utf-8")
+FORM = """
+{
+  move: NextMove,
+  // only slots whose value the caller just gave
+  slots: [
+    {
+      name: string,
+      value: string,
+    }
+  ],
+  say: string,
+}"""
+
+
+def book(half: str) -> Book:
+    return parse_book(YAML, half)
+
+
+def test_the_halves_share_no_utterance() -> None:
+    test, tuning = book("test"), book("tuning")
+
+    said = {plain(u.words) for u in (*test.answers, *test.interruptions, *test.backchannels)}
+    tuned = {plain(u.words) for u in (*tuning.answers, *tuning.interruptions, *tuning.backchannels)}
+
+    assert not said & tuned
+    assert len(test.answers) + len(tuning.answers) >= 40
+
+
+def test_pauses_stand_between_the_parts_and_say_what_was_before_them() -> None:
+    utterance = book("test").find("We own the house for about six years")
+
+    assert utterance is not None
+    assert utterance.parts == ("We own the house", "for about six years.")
+    assert [(pause.ms, pause.is_whole) for pause in utterance.pauses] == [(900, True)]
+
+
+def test_the_reply_has_the_prompts_keys_in_their_order_and_an_offered_move() -> None:
+    utterance = book("test").find("We do. Together with my brother.")
+    prompt = "## Moves\n- owns: the caller owns the house\n- continue_stage: other\n## Slots\n"
+
+    reply = json.loads(in_form(prompt, FORM, utterance, "Good."))
+
+    assert list(reply) == ["move", "slots", "say"]
+    assert reply == {
+        "move": "owns",
+        "slots": [{"name": "is_homeowner", "value": "yes"}],
+        "say": "Good.",
+    }
+
+
+def test_the_reply_uses_the_prompts_short_names_and_leaves_empty_slots_out() -> None:
+    utterance = book("test").find("We do. Together with my brother.")
+    prompt = "## Moves\n- own (owns): the caller owns it\n- ok (continue_stage): other\n## Slots\n"
+    form = "{\n  m: NextMove,\n  s: map<string, string> or null,\n  say: string,\n}\nno spaces"
+
+    assert (
+        in_form(prompt, form, utterance, "Good.")
+        == '{"m":"own","s":{"is_homeowner":"yes"},"say":"Good."}'
+    )
+    assert in_form(prompt, form, None, "Good.") == '{"m":"ok","say":"Good."}'
+
+
+def test_a_move_that_is_not_offered_becomes_going_on() -> None:
+    utterance = book("test").find("We do. Together with my brother.")
+    prompt = "## Moves\n- permission_given: yes\n- continue_stage: other\n## Slots\n"
+
+    assert json.loads(in_form(prompt, FORM, utterance, "Good."))["move"] == "continue_stage"
+
+
+def test_json_is_cut_as_a_tokenizer_cuts() -> None:
+    assert cut('{"move": "owns", "say": "Good day."}')[:6] == [
+        '{"',
+        "move",
+        '":',
+        ' "',
+        "owns",
+        '",',
+    ]
+    text = '{"move": "permission_given", "slots": [], "say": "Some 128 of them, you see."}'
+    assert "".join(cut(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "is_final", "expected"),
+    [(True, True, "We own it."), (True, False, "We own it"), (False, True, "We own it")],
+)
+def test_a_stop_is_written_behind_what_could_be_a_sentence(
+    is_whole: bool, is_final: bool, expected: str
+) -> None:
+    words = [
+        Word(text="we", start_ms=0, end_ms=100),
+        Word(text="own", start_ms=100, end_ms=200),
+        Word(text="it", start_ms=200, end_ms=300, ends_part=True, is_whole=is_whole),
+    ]
+
+    assert _text(words, is_final=is_final) == expected
