@@ -230,7 +230,7 @@ _FIRM_MS = 60
 
 
 def check_row(check: PauseCheck) -> list[float]:
-    """`CHECK_FEATURES` numbers: what the hazard graph takes. How long the turn was is not among them: nothing showed its worth."""
+    """`CHECK_FEATURES` numbers for the hazard graph. How long the turn was is not among them: nothing showed its worth."""
     row = [0.0] * CHECK_FEATURES
     if check.text is not None:
         row[0], row[1] = 1.0, check.text

@@ -94,6 +94,11 @@ def test_p_never_falls_with_silence_alone(model: OnnxEndModel) -> None:
         assert ((estimates >= 0) & (estimates <= 1)).all()
 
 
+def test_silence_itself_is_evidence(model: OnnxEndModel) -> None:
+    assert p(model, "sorry wait", 1800) - p(model, "sorry wait", 250) > 0.2
+    assert p(model, "um", 2000) > 3 * p(model, "um", 250)
+
+
 def test_digits_that_are_dictated_are_waited_for(model: OnnxEndModel) -> None:
     asked = {"question": PHONE, "expectation": Expectation.NUMBER}
     assert p(model, "five five five", 1000, **asked) < EAGER  # type: ignore[arg-type]
