@@ -163,17 +163,15 @@ def _heard(folder: Path, say: Say) -> Prepared:
         raise data.DataMissing(
             f"no pause of a caller in {folder}: is the caller on the first channel?"
         )
+    words = prepare.recognised([p.before for p in found], say)
     prepare.WORK.mkdir(parents=True, exist_ok=True)
-    prepare.keep(
-        prepare.WORK / "calls.npz",
-        clips,
-        [p.length_s for p in found],
-        prepare.recognised([p.before for p in found], say),
-        states,
-        [],
-        prepare.COPIES,
-    )
-    return prepare.read("calls")
+    path = prepare.WORK / "calls.npz"
+    try:
+        lengths = [p.length_s for p in found]
+        prepare.keep(path, clips, lengths, words, states, [], prepare.COPIES)
+        return prepare.read("calls")
+    finally:
+        path.unlink(missing_ok=True)  # it holds callers' words
 
 
 def _enough(heard: Prepared) -> None:
