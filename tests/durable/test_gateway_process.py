@@ -68,17 +68,17 @@ async def test_the_calls_that_are_served_are_those_that_directives_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An empty registry is one, too: a directive must not look for its call in another."""
-    given: list[Sessions] = []
+    given: list[object] = []
 
     class Composed(Exception):
         pass
 
     async def compose(*parts: object) -> None:
-        given.append(parts[-1])  # type: ignore[arg-type]
+        given.extend(parts)
         raise Composed
 
     monkeypatch.setattr(gateway_root, "compose", compose)
     sessions = Sessions()
     with pytest.raises(Composed):
         await gateway_root.serve_with(Settings(_env_file=None), NoLink(SCRIPT), sessions)
-    assert given[0] is sessions
+    assert any(part is sessions for part in given)
