@@ -96,18 +96,13 @@ def gain(
     chance = np.random.default_rng(seed)
     groups = np.unique(pauses.group)
     members = {g: np.flatnonzero(pauses.group == g) for g in groups}
-    here = _cuts(pauses, p, other, delays_s)
+    here = cuts(pauses, p, other, delays_s)
     drawn: list[Floats] = []
     for _ in range(draws):
         rows = np.concatenate([members[g] for g in chance.choice(groups, len(groups))])
-        part = Pauses(
-            length_s=pauses.length_s[rows],
-            is_end=pauses.is_end[rows],
-            weight=pauses.weight[rows],
-            group=pauses.group[rows],
-        )
+        part = some(pauses, rows)
         if part.is_end.any() and not part.is_end.all():
-            pair = _cuts(part, p[rows], None if other is None else other[rows], delays_s)
+            pair = cuts(part, p[rows], None if other is None else other[rows], delays_s)
             drawn.append(pair[0] - pair[1])
     low, high = np.quantile(np.array(drawn), (0.025, 0.975), axis=0)
     return [
@@ -122,9 +117,20 @@ def gain(
     ]
 
 
-def _cuts(
+def some(pauses: Pauses, rows: npt.NDArray[np.int64]) -> Pauses:
+    """These rows of them."""
+    return Pauses(
+        length_s=pauses.length_s[rows],
+        is_end=pauses.is_end[rows],
+        weight=pauses.weight[rows],
+        group=pauses.group[rows],
+    )
+
+
+def cuts(
     pauses: Pauses, p: Floats, other: Floats | None, delays_s: Sequence[float]
 ) -> tuple[Floats, Floats]:
+    """Shares of holds that are cut into at these mean delays: of `p`, and of the other (None: the fixed timeout)."""
     mine = of_model(pauses, p, THRESHOLDS)
     theirs = of_timeout(pauses, TIMEOUTS) if other is None else of_model(pauses, other, THRESHOLDS)
     return (

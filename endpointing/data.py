@@ -41,7 +41,7 @@ CLINC = Source(
 )
 SGD = Source(
     path="text/sgd_train.jsonl.gz",
-    what="Schema-Guided Dialogue (only to evaluate: its share-alike licence stays out of the weights)",
+    what="Schema-Guided Dialogue (only to judge and to calibrate: its share-alike licence stays out of the weights)",
     licence="CC BY-SA 4.0",
     get="github.com/google-research-datasets/dstc8-schema-guided-dialogue, train split, as JSON lines "
     '{"id", "turns": [["U"|"S", text], ...]}',

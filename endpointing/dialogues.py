@@ -32,25 +32,26 @@ class Turn:
         return zlib.crc32(self.dialogue.encode()) % 5 == 0
 
 
-def of_dialogues(path: Path, source: str, *, limit: int | None = None) -> list[Turn]:
-    """User turns of a JSON lines file; each different text to a question kind at most so often."""
+def of_dialogues(
+    path: Path, source: str, *, limit: int | None = None, of_user: bool = True
+) -> list[Turn]:
+    """One side's turns of a JSON lines file; each different text to a question kind at most so often."""
     turns: list[Turn] = []
     seen: dict[tuple[str, str], int] = {}
     for number, dialogue in enumerate(data.json_lines(path)):
         if limit is not None and number >= limit:
             break
-        question = ""
+        before = ""
         for who, text in dialogue["turns"]:
-            if who != "U":
-                question = text
+            question, before = before, text
+            if (who == "U") is not of_user:
                 continue
+            question = question if of_user else ""
             expectation = expectation_of(question)
             key = (expectation.value, " ".join(tokens(text)))
             seen[key] = seen.get(key, 0) + 1
-            if (
-                seen[key] <= (MOST_SHORT if len(tokens(text)) <= 2 else MOST_ALIKE)
-                and 0 < len(tokens(text)) <= LONGEST_WORDS
-            ):
+            most = MOST_SHORT if len(tokens(text)) <= 2 else MOST_ALIKE
+            if seen[key] <= most and 0 < len(tokens(text)) <= LONGEST_WORDS:
                 turns.append(
                     Turn(
                         dialogue=f"{source}/{dialogue['id']}",
@@ -59,7 +60,6 @@ def of_dialogues(path: Path, source: str, *, limit: int | None = None) -> list[T
                         text=text,
                     )
                 )
-            question = ""
     return turns
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -205,8 +205,6 @@ def _calibration(curves_of: dict[str, tuple[Pauses, Floats]]) -> list[Row]:
 
 
 def _real(model: EndOfTurn) -> tuple[dict[str, tuple[Pauses, Floats]], list[Row]]:
-    from dataclasses import replace
-
     judged = real_pauses.judge(prepare.read("meetings"), model.text, train.fit_sound)
     heard = replace(model.hazard, audio=1.0)
     kinds = {
@@ -214,9 +212,18 @@ def _real(model: EndOfTurn) -> tuple[dict[str, tuple[Pauses, Floats]], list[Row]
         "words alone": real_pauses.over_time(judged, heard, words=True, sound=False),
         "words and sound": real_pauses.over_time(judged, heard, words=True, sound=True),
     }
+    made = train.fit_sound(prepare.read("spoken"))
+    read_aloud = replace(judged, sound=made.scores(prepare.read("meetings").clean.features))
+    kinds["sound, taught by read-aloud turns"] = real_pauses.over_time(
+        read_aloud, heard, words=False, sound=True
+    )
     pauses = judged.pauses
     found: list[Row] = []
-    scores = {"sound alone": judged.sound, "words alone": judged.text}
+    scores = {
+        "sound alone": judged.sound,
+        "words alone": judged.text,
+        "sound, taught by read-aloud turns": read_aloud.sound,
+    }
     for name, p in kinds.items():
         if name in scores:
             score = scores[name].astype(np.float64)
@@ -240,6 +247,6 @@ def _policies(model: EndOfTurn, judged: dict[str, list[Example]]) -> list[Row]:
         examples = judged[name][:15_000]
         moments = played.play(examples, np.random.default_rng(data.SEED), model.hazard)
         scores = model.text.scores(examples)
-        for outcome in played.judge(moments, scores, model.hazard, POLICIES):
-            found.append({"source": name, **asdict(outcome)})
+        outcomes = played.judge(moments, scores, model.hazard, POLICIES)
+        found += ({"source": name, **asdict(outcome)} for outcome in outcomes)
     return found

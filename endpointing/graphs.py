@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from endpointing.hazard import LEAST_SHARE, SHORTEST_S, Hazard
 from endpointing.network import Weights
 from endpointing.sound_model import SoundModel
+from endpointing.text_model import SUREST
 from media_gateway.ears.features import (
     CHECK_COLUMNS,
     CHECK_FEATURES,
@@ -36,15 +38,18 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=kind), name))
         return name
 
-    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: object) -> str:
+    def add(self, kind: str, *inputs: str, to: str | None = None, axis: int | None = None) -> str:
         name = to or f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        node = helper.make_node(kind, list(inputs), [name])
+        if axis is not None:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.nodes.append(node)
         return name
 
     def write(
         self,
         path: Path,
-        inputs: list[tuple[str, int, int]],
+        inputs: Sequence[tuple[str, int, int]],
         output: str,
         metadata: dict[str, str],
     ) -> None:
@@ -86,6 +91,7 @@ def write_text(path: Path, words: list[str], weights: Weights, metadata: dict[st
         )
         if layer < 3:
             value = graph.add("Relu", value)
+    value = graph.add("Clip", value, graph.constant(-SUREST), graph.constant(SUREST))
     graph.add("Squeeze", value, graph.constant([1], np.int64), to="log_odds")
     inputs = [("ids", TensorProto.INT64, LAST_WORDS), ("extras", TensorProto.FLOAT, TEXT_EXTRAS)]
     graph.write(path, inputs, "log_odds", metadata | {"words": "\n".join(words)})

@@ -85,8 +85,11 @@ def pauses(folder: Path, states: SpeechStates) -> list[RealPause]:
     return found
 
 
-def silences(frames: Frames) -> Iterator[tuple[float, float]]:
-    """From the last sound to the next, in seconds: where the speech model hears nobody, its hang-over taken off."""
+def silences(frames: Frames, *, to_the_end: bool = False) -> Iterator[tuple[float, float]]:
+    """From the last sound to the next, in seconds: where the speech model hears nobody, its hang-over taken off.
+
+    `to_the_end`: with the last silence too, which ends with the audio.
+    """
     voiced = frames[:, 128] >= 0.4
     edges = np.flatnonzero(np.diff(voiced.astype(np.int8)))
     for edge in edges:
@@ -95,7 +98,7 @@ def silences(frames: Frames) -> Iterator[tuple[float, float]]:
         later: npt.NDArray[np.intp] = np.flatnonzero(voiced[edge + 1 :])
         stop = edge + 1 + int(later[0]) if len(later) else len(voiced)
         start = _last_sound(frames, int(edge))
-        if stop < len(voiced):
+        if stop < len(voiced) or to_the_end:
             yield (start + 1) * STEP_MS / 1000, stop * STEP_MS / 1000
 
 
@@ -110,7 +113,7 @@ def _last_sound(frames: Frames, edge: int) -> int:
 
 def _who(speaks: list[Speaks], start_s: float, end_s: float) -> str | None:
     """The one who speaks for most of this time; None when others do too or nobody does."""
-    shares = {}
+    shares: dict[str, float] = {}
     for one in speaks:
         shared = min(one.end_s, end_s) - max(one.start_s, start_s)
         if shared > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def logits(weights: Weights, ids: Ids, extras: Floats) -> Floats:
 def _initial(table: Floats, examples: Examples, chance: np.random.Generator) -> Weights:
     sizes = (examples.ids.shape[1] * table.shape[1] + examples.extras.shape[1], *HIDDEN, 1)
     weights: Weights = {"table": table.copy()}
-    for layer, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         spread = np.sqrt(2 / inputs)
         weights[f"w{layer}"] = (chance.standard_normal((inputs, outputs)) * spread).astype(
             np.float32

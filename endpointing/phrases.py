@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from endpointing.dialogues import Turn
 from media_gateway.ears.ports import Expectation
 
 COPIES = 16
+FOLLOWED = 400
 _ONES = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -59,7 +60,21 @@ def phrases() -> tuple[list[Turn], list[OpenEnd]]:
                 elif copy < COPIES // 2:
                     kind = chance.choice(list(Expectation))
                     open_ends.append(OpenEnd(question=question, expectation=kind, text=text))
-    return turns, open_ends
+    return turns + _followed(turns, chance), open_ends
+
+
+def _followed(turns: list[Turn], chance: random.Random) -> list[Turn]:
+    """Some answers with another sentence after them: a whole one is not always all."""
+    asked = [t for t in turns if t.expectation is Expectation.YES_NO and len(t.text.split()) <= 6]
+    more = [t for t in turns if t.expectation in (Expectation.FREE, Expectation.YES_NO)]
+    return [
+        replace(
+            first,
+            dialogue="phrases/two sentences",
+            text=f"{first.text} | {chance.choice(more).text}",
+        )
+        for first in chance.sample(asked, FOLLOWED)
+    ]
 
 
 def filled(template: str, chance: random.Random) -> str:
@@ -137,6 +152,14 @@ _SLOTS: dict[str, Callable[[random.Random], str]] = {
     "ampm": _of("am pm a.m. p.m."),
     "month": _of("january february march april may june july august september october november"),
     "ordinal": _of("first second third 5th tenth 12th fifteenth twentieth 21st"),
+    "city": _of(
+        "denver austin dallas boston san_diego portland los_angeles chicago oakland new_york"
+    ),
+    "noun": _of(
+        "address price number warranty visit ticket table car room contract offer bill date time doctor "
+        "restaurant movie hotel flight appointment battery inverter panel form house garage kitchen phone_number "
+        "start_time total guarantee insurance discount installation brochure"
+    ),
     "mail": _of("gmail yahoo outlook hotmail icloud"),
     "material": _of("metal tile flat shingle asphalt_shingle slate concrete wood clay asphalt gas"),
 }

@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 
 from endpointing.curves import THRESHOLDS, TIMEOUTS, Floats, Pauses, of_model, of_timeout
 
@@ -48,7 +49,7 @@ def draw(
     pyplot.close(figure)
 
 
-def _timeouts(axis: pyplot.Axes, pauses: Pauses) -> None:
+def _timeouts(axis: Axes, pauses: Pauses) -> None:
     points = of_timeout(pauses, TIMEOUTS)
     axis.plot(
         [q.delay_s for q in points], [q.cut_ins for q in points], "k--", label="fixed timeout"

@@ -47,7 +47,9 @@ class Outcome:
     commit: float
     least_pause_ms: int
     cut_inside: float
-    """Share of pauses inside a sentence, and between clauses, that are cut into."""
+    """Share of pauses inside a clause that are cut into."""
+    cut_clause: float
+    """The same after a clause, a connective's turn, a group of digits."""
     cut_sentence: float
     """The same between whole sentences of one turn."""
     delay_p50_ms: float
@@ -133,14 +135,19 @@ def _outcome(
     fired = ticks[may.argmax(axis=1)]
     began = np.where((p >= eager).any(axis=1), ticks[(p >= eager).argmax(axis=1)], 10**6)
     holds = ~ends & (pause > 0)
-    between = holds & (place == Place.SENTENCE.value)
+
+    def cut(where: Place) -> float:
+        mine = holds & (place == where.value)
+        return float((fired < pause)[mine].mean()) if mine.any() else float("nan")
+
     dropped = np.bincount(turn, weights=(~ends & (began < 10**6)).astype(float))
     return Outcome(
         eager=eager,
         commit=commit,
         least_pause_ms=least_pause_ms,
-        cut_inside=float((fired < pause)[holds & ~between].mean()),
-        cut_sentence=float((fired < pause)[between].mean()) if between.any() else float("nan"),
+        cut_inside=cut(Place.INSIDE),
+        cut_clause=cut(Place.CLAUSE),
+        cut_sentence=cut(Place.SENTENCE),
         delay_p50_ms=float(np.quantile(fired[ends], 0.5)),
         delay_p95_ms=float(np.quantile(fired[ends], 0.95)),
         delay_mean_ms=float(fired[ends].mean()),

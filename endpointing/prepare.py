@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from endpointing import data, text_model
-from endpointing.meetings import RealPause, pauses
+from endpointing.channel import LINE_HZ
+from endpointing.meetings import pauses
 from endpointing.sound_examples import Clip, Heard, hear, noises
 from endpointing.speech_states import SpeechStates
 
@@ -19,6 +20,8 @@ WORK = Path("var/endpointing")
 COPIES = 6
 """Of each real pause, each through another line."""
 READ_ALOUD = 400
+LONGEST_WORDS_S = 12
+"""Of sound before a pause that the recogniser is asked about."""
 
 Say = Callable[[str], None]
 
@@ -51,7 +54,15 @@ def prepare(folder: Path, say: Say) -> None:
     say(f"meetings: {sum(not p.is_end for p in real)} holds, {sum(p.is_end for p in real)} ends")
     clips = [Clip(source=f"ami/{p.company}", before=p.before, is_end=p.is_end) for p in real]
     lengths = [p.length_s for p in real]
-    keep(WORK / "meetings.npz", clips, lengths, _recognised(real, say), states, noise, COPIES)
+    keep(
+        WORK / "meetings.npz",
+        clips,
+        lengths,
+        recognised([p.before for p in real], say),
+        states,
+        noise,
+        COPIES,
+    )
 
     from endpointing.spoken_turns import read_aloud
 
@@ -115,12 +126,12 @@ def read(name: str) -> Prepared:
         )
 
 
-def _recognised(real: list[RealPause], say: Say) -> list[str | None]:
+def recognised(befores: Sequence[npt.NDArray[np.float32]], say: Say) -> list[str | None]:
     """The words before each pause by the demo's recogniser; None each when it is not installed."""
     try:
         from rehearsal.recogniser import LocalRecogniser
     except ImportError:
-        say("no words for the meetings: the extra `local` (faster-whisper) is not installed")
-        return [None] * len(real)
+        say("no words before the pauses: the extra `local` (faster-whisper) is not installed")
+        return [None] * len(befores)
     recogniser = LocalRecogniser(threads=1)
-    return [recogniser.words(pause.before[-12 * 8000 :]) for pause in real]
+    return [recogniser.words(before[-LONGEST_WORDS_S * LINE_HZ :]) for before in befores]

@@ -11,6 +11,19 @@ _RULES = (
     (Expectation.SPELLED, r"e-?mail|your (?:full |last |first )?name|spell"),
     (Expectation.DATE_TIME, r"what time|which time|\bwhen\b|what day|which day|\bdate\b"),
 )
+_ORDERS = (
+    "please",
+    "tell",
+    "confirm",
+    "what",
+    "which",
+    "how",
+    "when",
+    "do you",
+    "would you",
+    "let me know",
+    "give",
+)
 _CHOICE = re.compile(r"\bor\b")
 _YES_NO = re.compile(
     r"^(?:(?:so|ok|okay|great|and|alright|sure|sorry|please)\b[ ,.!]*)*"
@@ -26,7 +39,9 @@ def expectation_of(question: str) -> Expectation:
     sentences = [s.strip() for s in re.split(r"(?<=[.?!])\s+", question.lower()) if s.strip()]
     if not sentences:
         return Expectation.FREE
-    asked = next((s for s in reversed(sentences) if s.endswith("?")), sentences[-1])
+    asked = next((s for s in reversed(sentences) if s.endswith("?")), "")
+    if not asked and not (asked := sentences[-1]).startswith(_ORDERS):
+        return Expectation.FREE
     if _CONFIRM.search(asked):
         return Expectation.YES_NO
     is_yes_no = _YES_NO.match(asked) is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,7 @@ from endpointing.curves import GRID_S, Pauses
 from endpointing.hazard import Hazard
 from endpointing.prepare import Prepared
 from endpointing.sound_model import SoundModel
-from endpointing.text_examples import spoken
-from endpointing.text_model import TextModel
+from endpointing.text_examples import Example, spoken
 from media_gateway.ears.features import rows
 from media_gateway.ears.ports import Expectation, PauseCheck
 
@@ -33,7 +33,14 @@ class Judged:
     has_words: npt.NDArray[np.bool_]
 
 
-def judge(heard: Prepared, text: TextModel, fit: Fit) -> Judged:
+class ScoresWords(Protocol):
+    """What gives words their log odds."""
+
+    def scores(self, examples: Sequence[Example]) -> npt.NDArray[np.float32]:
+        """One each."""
+
+
+def judge(heard: Prepared, text: ScoresWords, fit: Fit) -> Judged:
     """Scores of every pause, its own source held out of the sound model."""
     source = np.array(heard.source)
     sound = np.zeros(len(source), dtype=np.float32)

@@ -78,10 +78,10 @@ def of_turns(turns: Iterable[Turn], *, varied: bool, source_weight: float = 1.0)
     examples: list[Example] = []
     for turn in turns:
         found = prefixes(turn.text, turn.expectation)
-        for prefix in found:
-            examples.append(
-                _example(turn, prefix.words, prefix.place, prefix.weight * source_weight)
-            )
+        examples += (
+            _example(turn, prefix.words, prefix.place, prefix.weight * source_weight)
+            for prefix in found
+        )
         if varied and found:
             examples += _variations(
                 turn, found[-1].words, [p.words for p in found], source_weight, chance

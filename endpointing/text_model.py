@@ -16,7 +16,9 @@ from endpointing.text_examples import Example, of_open_ends, of_turns
 from media_gateway.ears.features import text_inputs
 
 EPOCHS = 3
-QUERIES_WEIGHT, PHRASES_WEIGHT = 0.4, 0.7
+SUREST = 6.0
+"""Log odds; nothing in words is surer, so that even after "um" two seconds of silence count."""
+QUERIES_WEIGHT, PHRASES_WEIGHT, AGENTS_WEIGHT = 0.4, 0.7, 0.2
 """Queries are many and of one kind; phrases are ours, and fillings of one template are alike."""
 
 
@@ -35,7 +37,7 @@ class TextModel:
     def scores(self, examples: Sequence[Example]) -> Floats:
         """`[N]` log odds."""
         seen = inputs(examples, self.ids)
-        return logits(self.weights, seen.ids, seen.extras)
+        return np.clip(logits(self.weights, seen.ids, seen.extras), -SUREST, SUREST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Told:
 
     dialogues: list[Turn]
     queries: list[Turn]
+    agents: list[Turn]
+    """What the other side says: more sentences, if not a caller's."""
     phrases: list[Turn]
     open_ends: list[OpenEnd]
 
@@ -62,7 +66,8 @@ class Told:
         if held_out:
             return found
         own = of_turns(self.phrases, varied=varied, source_weight=PHRASES_WEIGHT)
-        return found + own + of_open_ends(self.open_ends)
+        others = of_turns(self.agents, varied=varied, source_weight=AGENTS_WEIGHT)
+        return found + own + others + of_open_ends(self.open_ends)
 
 
 def read(folder: Path) -> Told:
@@ -70,6 +75,11 @@ def read(folder: Path) -> Told:
     turns, open_ends = phrases()
     return Told(
         dialogues=of_dialogues(folder / data.TASKMASTER.path, "taskmaster"),
+        agents=[
+            turn
+            for turn in of_dialogues(folder / data.TASKMASTER.path, "taskmaster", of_user=False)
+            if not turn.is_held_out
+        ],
         queries=of_queries(folder / data.CLINC.path),
         phrases=turns,
         open_ends=open_ends,

@@ -100,8 +100,6 @@ class AgentTurn:
     segments: list[Segment] = field(default_factory=list)
     decided: ScriptState | None = None
     """The script's state if this turn happens; it becomes the call's when its first audio goes out."""
-    effects: tuple[Effect, ...] = ()
-    """What else was decided."""
     lines: tuple[Segment, ...] = ()
     """What the decision has the agent say in authored words: all that is left when the voice or the model fails."""
     ends_call: bool = False
@@ -143,7 +141,7 @@ class AgentTurn:
         self, state: ScriptState, effects: tuple[Effect, ...]
     ) -> tuple[list[Segment], bool, list[Segment]]:
         """Take the script's decision: the lines before the model's words, whether those are spoken, the lines after."""
-        self.decided, self.effects = state, effects
+        self.decided = state
         self.ends_call = False
         before: list[Segment] = []
         after: list[Segment] = []

@@ -158,15 +158,15 @@ class CommandRunner:
 
     def _commit(self, command: CommitReply) -> None:
         turn = self._current(command.reply_id)
-        if turn is not None and turn.is_ahead:
-            if self._replying.still_fits(turn, command.caller_words):
-                self._stamp_end(turn)
-                self._replying.let_out(turn)
-                self._speaker.commit(turn)
-                return
-            self.drop(turn)
-        # It failed meanwhile, or the script decides otherwise on the words as they stand.
-        self._begin(BeginReply(reply_id=command.reply_id, caller_words=command.caller_words))
+        if turn is None or not turn.is_ahead:
+            # It came to nothing meanwhile.
+            self._begin(BeginReply(reply_id=command.reply_id, caller_words=command.caller_words))
+            return
+        # Capitals and points: the script decides on moves and slots, never on them.
+        turn.caller_words = command.caller_words
+        self._stamp_end(turn)
+        self._replying.let_out(turn)
+        self._speaker.commit(turn)
 
     def drop(self, turn: AgentTurn) -> None:
         """It was made for nothing, and nobody has seen anything of it."""

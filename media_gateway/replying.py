@@ -79,18 +79,6 @@ class Replying:
             turn.making.cancel()
         turn.making = self._tasks.spawn(self._late_reply(turn), "fall back")
 
-    def still_fits(self, turn: AgentTurn, caller_words: str) -> bool:
-        """Take the turn's final words, which differ by capitals and points. False when the script decides otherwise on them."""
-        if caller_words == turn.caller_words:
-            return True
-        turn.caller_words = caller_words
-        if turn.decided is None:
-            return True
-        # The workflow will decide on these words, and must come to the same state.
-        state, effects = self._record.decide(_proposed(turn))
-        turn.decided, made_for = state, turn.effects
-        return effects == made_for
-
     def let_out(self, turn: AgentTurn) -> None:
         """It is held no longer: what it begins with is heard, even if it is taken back, and not said again so soon."""
         if turn.has_chosen_opener:

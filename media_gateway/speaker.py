@@ -111,11 +111,10 @@ class Speaker:
                 self._failed(turn, error)
 
     def _is_wanted(self, turn: AgentTurn, segment: Segment) -> bool:
-        if segment.is_filler:
-            return (
-                self.turn is turn and not turn.has_words
-            )  # the answer itself may have come meanwhile
-        return self.turn is turn and turn.making is asyncio.current_task()
+        if self.turn is not turn:
+            return False
+        # The answer itself may have come before its filler.
+        return not turn.has_words if segment.is_filler else turn.making is asyncio.current_task()
 
     async def _hand_over(self, turn: AgentTurn, segment: Segment) -> None:
         self._stamp_words(turn, segment)
@@ -217,7 +216,8 @@ class Speaker:
         except VendorUnavailable as error:
             self._failed(turn, error)
             return
-        self._delivered()
+        if self.turn is turn and turn.speech is speech:
+            self._delivered()
 
     def _delivered(self) -> None:
         self._playout.end_reply()

@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from media_gateway.ears.features import LEAST_STEPS, SPECIAL, rows, sound_features, text_inputs
+from media_gateway.ears.features import (
+    LEAST_STEPS,
+    SPECIAL,
+    left_open,
+    rows,
+    sound_features,
+    text_inputs,
+)
 from media_gateway.ears.ports import Expectation, Frames, PauseCheck
 
 VERSION = "v1"
@@ -60,7 +67,7 @@ class OnnxEndModel:
     def _score_words(self, words: str, question: str, expectation: Expectation) -> float:
         ids, extras = text_inputs(words, question, expectation, self._ids)
         (scores,) = self._text.run(None, {"ids": ids[np.newaxis], "extras": extras[np.newaxis]})
-        return float(scores[0])
+        return float(scores[0]) - left_open(words)
 
 
 def _load(path: Path) -> tuple[ort.InferenceSession, str]:

@@ -19,6 +19,8 @@ Ids = npt.NDArray[np.int64]
 
 LAST_WORDS = 10
 """Tokens from the end of the turn that the text graph reads one by one."""
+LEFT_OPEN = 2.0
+"""Weak evidence; set by hand, since typed commas say nothing about recognised ones."""
 PAD, UNKNOWN = 0, 1
 DIGIT, TENS, MAGNITUDE, ORDINAL = "<digit>", "<tens>", "<magnitude>", "<ordinal>"
 SPECIAL = ("<pad>", "<unknown>", DIGIT, TENS, MAGNITUDE, ORDINAL, "<letter>")
@@ -89,10 +91,18 @@ def text_inputs(
     return ids, np.array([*_asked(question, expectation), *_shape(words, said)], dtype=np.float32)
 
 
-def _id(token: str, vocabulary: Mapping[str, int]) -> int:
-    if len(token) == 1 and token not in "aio@":
+def left_open(words: str) -> float:
+    """What to take off the log odds of words that the recogniser itself leaves open, with a comma or dots.
+
+    Recognisers' full stops are not to be trusted: they close whatever stands before a pause.
+    """
+    return LEFT_OPEN if words.rstrip().endswith((",", "...", "…", "-", "–")) else 0.0
+
+
+def _id(word: str, vocabulary: Mapping[str, int]) -> int:
+    if len(word) == 1 and word not in "aio@":
         return SPECIAL.index("<letter>")
-    return vocabulary.get(token, UNKNOWN)
+    return vocabulary.get(word, UNKNOWN)
 
 
 def _asked(question: str, expectation: Expectation) -> list[float]:
@@ -211,7 +221,7 @@ def _slope(values: Row) -> float:
 
 # --- a moment of a pause --------------------------------------------------------------------------------------------
 
-CHECK_COLUMNS = "has_text text has_audio audio unheard silence_s turn_s pauses pause_logs".split()
+CHECK_COLUMNS = "has_text text has_audio audio unheard silence_s pauses pause_logs".split()
 CHECK_FEATURES = len(CHECK_COLUMNS) + len(Expectation)
 _KINDS = {kind: at for at, kind in enumerate(Expectation)}
 LATE_WORDS_MS = 200
@@ -220,7 +230,7 @@ _FIRM_MS = 60
 
 
 def check_row(check: PauseCheck) -> list[float]:
-    """`CHECK_FEATURES` numbers: what the hazard graph takes."""
+    """`CHECK_FEATURES` numbers for the hazard graph. How long the turn was is not among them: nothing showed its worth."""
     row = [0.0] * CHECK_FEATURES
     if check.text is not None:
         row[0], row[1] = 1.0, check.text
@@ -228,10 +238,9 @@ def check_row(check: PauseCheck) -> list[float]:
         row[2], row[3] = 1.0, check.audio
     row[4] = _share_unheard(check)
     row[5] = check.silence_ms / 1000
-    row[6] = check.turn_ms / 1000
     if check.pauses_ms:
-        row[7] = float(len(check.pauses_ms))
-        row[8] = sum(math.log(max(pause, 200) / 1000) for pause in check.pauses_ms)
+        row[6] = float(len(check.pauses_ms))
+        row[7] = sum(math.log(max(pause, 200) / 1000) for pause in check.pauses_ms)
     row[len(CHECK_COLUMNS) + _KINDS[check.expectation]] = 1.0
     return row
 

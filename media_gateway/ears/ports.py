@@ -48,7 +48,8 @@ class Ear(Protocol):
     A sound over the agent that is clearly below this caller's own level begins as `VoiceChange(speaking=True,
     is_faint=True)`. When it grows loud, or goes on when the agent has ended, a second `VoiceChange(speaking=True,
     is_faint=False)` follows, of the time when it did; there is one `VoiceChange(speaking=False)` for both, faint only
-    when the whole of the sound was.
+    when the whole of the sound was. A voice far below the caller's own that talks on for a quarter of a second is taken
+    for the background, whoever speaks: the sound ends where it fell, and only a loud one begins over it.
     """
 
     @property

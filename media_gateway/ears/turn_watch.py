@@ -20,7 +20,7 @@ class TurnWatch:
         self.expectation = Expectation.FREE
         self.question = ""
         self.audio: float | None = None
-        """Score of the sound before the present pause."""
+        """Score of the sound before the present pause; None while he speaks."""
         self.text: float | None = None
         """Score of the words; None when they, or the question, have changed since."""
         self._is_final = False
@@ -66,7 +66,7 @@ class TurnWatch:
         ended_ms = last_sound_ms if is_quiet and last_sound_ms is not None else now_ms
         began_ms = ended_ms if self._began_ms is None else self._began_ms
         return PauseCheck(
-            audio=self.audio if is_quiet else None,
+            audio=self.audio,
             text=self.text,
             words_are_final=self._is_final,
             words_age_ms=max(0, now_ms - self._words_at_ms),

@@ -20,8 +20,9 @@ MOST_BYTES = 16 << 20
 MOST_WANTED = 2000
 """Lines that wait to be spoken."""
 LINE_WITHIN_S = 20.0
-BREATH_S, CALLS_BREATH_S = 0.05, 2.0
-"""Between two lines, and while there are calls: they come first."""
+PATIENCE_S = 30.0
+"""A line waits this long for a moment without calls: they come first, but a busy gateway gets its lines, too."""
+LOOK_EVERY_S = 0.25
 TRIES = 3
 FIRST_WAIT_S, MOST_WAIT_S = 2.0, 60.0
 """After a voice that failed."""
@@ -100,12 +101,18 @@ class LineAudioCache:
         return None if self._shelf is None else await asyncio.to_thread(self._shelf.take, text)
 
     async def _spoken(self, text: str) -> ReadyAudio:
+        await self._calm()
         async with asyncio.timeout(LINE_WITHIN_S):
             audio = await self._speak(text)
         if self._shelf is not None:
             await asyncio.to_thread(self._shelf.put, text, audio)
-        await asyncio.sleep(CALLS_BREATH_S if self._calls() else BREATH_S)
         return audio
+
+    async def _calm(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while self._calls():  # noqa: ASYNC110 - a look now and then; calls need not tell us
+                    await asyncio.sleep(LOOK_EVERY_S)
 
     async def _speak(self, text: str) -> ReadyAudio:
         speech = await self._voice.begin()

@@ -23,8 +23,7 @@ class Ahead:
         wanted = normalised(words)
         allowed = self._policy.waste_share * self._counts.turns_answered + self._policy.waste_free
         return (
-            bool(wanted)
-            and wanted != self._words
+            wanted != self._words
             and self._in_turn < self._policy.ahead_per_turn
             and self._counts.ahead_dropped <= allowed
         )

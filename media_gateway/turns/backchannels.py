@@ -12,7 +12,7 @@ _GO_ON = frozenset(
         "uhhuh|mhm|mm|mmm|hm|hmm|ah|aha|oh|wow|yes|yeah|yep|yup|yah|ya|okay|right|sure|great|good|nice|cool|"
         "perfect|exactly|absolutely|definitely|gotcha|true|interesting|fine|all right|i see|got it|of course|"
         "makes sense|that makes sense|fair enough|go on|go ahead|sounds good|that is right|thats right|"
-        "very good|very nice|no problem"
+        "very good|very nice"
     ).split("|")
 )
 """Said to keep a speaker speaking. Whatever is not here wants to be answered: "stop", "no", "wait", "hello", "what"."""
@@ -22,7 +22,7 @@ _MOST_PHRASES = 4
 _URGENT = frozenset(
     "stop no nope wait hold dont not never remove quit cancel enough unsubscribe uhuh bye goodbye".split()
 )
-"""Words that may be an opt-out, or ask for silence: never taken for an echo, and heard at any level."""
+"""Words that may be an opt-out, or ask for silence: part of no backchannel, and heard at any level."""
 _GREETINGS = frozenset("hello hi hey good morning afternoon evening yes yeah there".split())
 ECHO_WORDS = 4
 """In a row, of the agent's own: fewer are what a caller repeats of an offer ("friday at two")."""
@@ -40,22 +40,23 @@ class OverAgent(Enum):
     REAL = "real"
 
 
-def judge(words: str, *, agent_words: str, is_faint: bool = False) -> OverAgent:
+def judge(words: str, *, agent_words: tuple[str, ...], is_faint: bool = False) -> OverAgent:
     """Judge everything that was recognised over one stretch of the agent's speech.
 
-    `agent_words` are those that may come back as an echo; `is_faint` says that no sound at the caller's own level was heard.
+    `agent_words` are those that may come back as an echo, normalised; `is_faint`: no sound at the caller's own level was
+    heard with the words.
     """
     said = normalised(words)
     if not said:
         return OverAgent.NOTHING
-    if _is_echo(said, normalised(agent_words), is_faint):
+    if _is_echo(said, agent_words, is_faint):
         return OverAgent.ECHO
     return OverAgent.BACKCHANNEL if _says_go_on(said) else OverAgent.REAL
 
 
 def is_urgent(words: str) -> bool:
     """Whether a word is among them that stops the agent however softly it was said."""
-    return not _URGENT.isdisjoint(normalised(words)) and not _says_go_on(normalised(words))
+    return not _URGENT.isdisjoint(normalised(words))
 
 
 def is_greeting(words: str) -> bool:

@@ -144,7 +144,7 @@ class Caller:
         self._last_final = normalised(text) or self._last_final
         if self._spent:
             text = self._confirm(text)
-        if text:
+        if normalised(text):  # a hesitation by itself is no word
             self._finals.append(text)
             if self._is_by_words:
                 self.last_sound = now

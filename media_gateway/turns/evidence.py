@@ -30,10 +30,6 @@ class EndEvidence:
         """The recogniser says so."""
         self._vendor_end_at = now
 
-    def ended_since(self, at: Ms) -> bool:
-        """Whether the recogniser said so after a moment."""
-        return self._vendor_end_at is not None and self._vendor_end_at >= at
-
     def he_goes_on(self) -> None:
         """A sound, or other words: what was believed, was believed of less."""
         self._p, self._vendor_end_at = 0.0, None
@@ -43,7 +39,8 @@ class EndEvidence:
         policy = self._policy
         last = caller.last_sound if caller.last_sound is not None else since
         words = caller.words
-        is_settled = caller.is_settled
+        vendor_end_at = self._vendor_end_at
+        is_settled = caller.is_settled or (vendor_end_at is not None and vendor_end_at >= last)
         if not words:
             wait_ms = policy.words_wait_ms if caller.awaits_words else 0
             return Ms(last + max(policy.end_pause_ms, wait_ms))
@@ -57,7 +54,7 @@ class EndEvidence:
         believed_at = last + max(policy.least_pause_ms, learnt_ms)
         if self._p >= policy.commit_p and is_settled and believed_at <= stale_at:
             over.append(believed_at)
-        elif self._vendor_end_at is not None:
+        elif vendor_end_at is not None:
             over.append(max(believed_at, stale_at))
         return Ms(min(over))
 

@@ -219,8 +219,6 @@ class TurnMachine(Moves):
             return []
         at = min(self._now, event.at if event.at is not None else self._now)
         caller.sound_stopped(max(at, caller.sound_began), self._now)
-        if self._evidence.ended_since(at):
-            caller.awaits_words = False
         if self._floor is Floor.CALLER:
             self._move(Floor.PAUSE)
             return self._close_if_over()
@@ -314,6 +312,7 @@ class TurnMachine(Moves):
     # --- the reply -----------------------------------------------------------------------------
 
     def _agent_opened(self, event: AgentTurnOpened) -> list[Command]:
+        self._ids = max(self._ids, event.reply_id)  # also where another machine gave it
         commands = self._let_go()
         self._caller.forget_answered()
         self._answered_sound = None

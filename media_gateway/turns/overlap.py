@@ -7,8 +7,9 @@ from collections import deque
 from media_gateway.turns.backchannels import OverAgent, is_greeting, is_urgent, judge
 from media_gateway.turns.caller import Caller
 from media_gateway.turns.types import AgentWords, Floor, Ms, ReplyPaused, TurnPolicy
+from media_gateway.turns.words import normalised
 
-_SEGMENTS = 24
+_SEGMENTS = 12
 """Of the agent's words, the newest: an echo is late by a second at most, and the reply before may still ring."""
 
 
@@ -17,7 +18,8 @@ class Overlap:
 
     def __init__(self, policy: TurnPolicy) -> None:
         self._policy = policy
-        self._said: deque[AgentWords] = deque(maxlen=_SEGMENTS)
+        self._said: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=_SEGMENTS)
+        """Reply and words."""
         self._were_nothing = 0
         self._reply_began = Ms(0)
         self._reply_over = Ms(0)
@@ -43,11 +45,11 @@ class Overlap:
 
     def agent_says(self, words: AgentWords) -> None:
         """What may come back as an echo."""
-        self._said.append(words)
+        self._said.append((words.reply_id, normalised(words.text)))
 
     def agent_never_said(self, reply_id: int) -> None:
         """A reply was dropped before it was heard."""
-        kept = [words for words in self._said if words.reply_id != reply_id]
+        kept = [said for said in self._said if said[0] != reply_id]
         self._said = deque(kept, maxlen=_SEGMENTS)
 
     def reply_is_over(self, now: Ms) -> None:
@@ -90,7 +92,7 @@ class Overlap:
         """What the caller's unanswered words are."""
         if self._is_first_line and caller.words and is_greeting(caller.words):
             return OverAgent.BACKCHANNEL
-        said = " ".join(words.text for words in self._said)
+        said = tuple(word for _, words in self._said for word in words)
         return judge(caller.words, agent_words=said, is_faint=self._is_faint(caller))
 
     def is_yielded_to(self, caller: Caller) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from media_gateway.flight.encoding import (
     Header,
@@ -51,8 +51,8 @@ class NotedMachine:
 
 def noted(driver: Driver) -> NotedMachine:
     """Have a driver's machine noted from here on."""
-    machine: Any = NotedMachine(driver.machine)
-    driver.machine = machine
+    machine = NotedMachine(driver.machine)
+    driver.machine = cast(TurnMachine, machine)
     return machine
 
 

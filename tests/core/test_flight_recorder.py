@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from media_gateway.flight import recorder as module
-from media_gateway.flight.files import flights_of
+from media_gateway.flight.files import create, flights_of
 from media_gateway.flight.reading import Flight, read_flight
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.flight.rules import rules_fingerprint
@@ -143,13 +142,12 @@ def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
-    create = module.create
 
     def hanging(*arguments: Any) -> Any:
         assert goes_on.wait(30)
         return create(*arguments)
 
-    monkeypatch.setattr(module, "create", hanging)
+    monkeypatch.setattr("media_gateway.flight.writing.create", hanging)
     recorder = FlightRecorder(tmp_path, most_waiting=3)
     call = recorder.open("call-1", 1, POLICY)
     with capture_logs() as logs:
@@ -184,7 +182,7 @@ def test_a_full_disk_ends_the_file_after_a_whole_line_and_says_so(
         return write(descriptor, bytes(content)[:5])
 
     with capture_logs() as logs:
-        monkeypatch.setattr(module.os, "write", full)
+        monkeypatch.setattr(os, "write", full)
         say(call, 2)
         call.close()
         recorder.close()
@@ -247,3 +245,22 @@ def test_a_recorder_without_streams_sleeps(recorder: FlightRecorder) -> None:
     with capture_logs() as logs:
         say(late, 1)  # a recorder that is closed takes nothing, and nobody waits for it
     assert [line["event"] for line in logs] == ["flight_drops"]
+
+
+@pytest.mark.parametrize(
+    ("file", "added", "is_new"),
+    [
+        ("words.py", b"\nMORE = 1\n", True),
+        ("machine.py", b"\nMORE = 1\n", True),
+        ("machine.py", b"\n# A comment decides nothing.\n", False),
+        ("playout.py", b"\nMORE = 1\n", False),
+    ],
+)
+def test_the_fingerprint_is_of_all_that_the_machine_decides_by(
+    file: str, added: bytes, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: read(path) + (added if path.name == file else b"")
+    )
+    assert (rules_fingerprint.__wrapped__() != rules_fingerprint()) is is_new

@@ -61,7 +61,7 @@ _policies = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_calls)
 def test_whatever_happened_the_same_machine_does_it_again(steps: list[Step]) -> None:
     again = retrace(flight(steps), same_rules=False)
@@ -71,7 +71,7 @@ def test_whatever_happened_the_same_machine_does_it_again(steps: list[Step]) -> 
     assert again.latest_ms == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_calls, _policies)
 def test_another_policy_can_be_tried_on_whatever_happened(
     steps: list[Step], policy: TurnPolicy

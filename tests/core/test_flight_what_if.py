@@ -15,6 +15,7 @@ from media_gateway.flight.encoding import Step
 from media_gateway.turns.types import (
     BeginReply,
     CommitReply,
+    DropReply,
     EndOfTurnEstimated,
     FallBack,
     HangUp,
@@ -158,6 +159,39 @@ def test_an_answer_that_is_begun_ahead_waits_until_it_is_let_out() -> None:
     let_out = next(at for at, command in _commands(would_be) if isinstance(command, CommitReply))
     assert let_out > 2700
     assert gaps_ms(after) == [let_out - 2000]  # it had been ready
+
+
+def test_nothing_is_told_of_a_reply_while_it_is_held() -> None:
+    call = Call().says(1500, 2000, "yes we own it")
+    call.driver.at(3000, ReplyStarted(reply_id=2, interruptible=True))
+    call.driver.at(3500, SpeechStarted(at=Ms(3500))).at(3750, SpeechStopped(at=Ms(3700)))
+    call.driver.at(5300, ReplyPlayed(reply_id=2)).at(16_000)  # 1300 ms were left at 4000
+    _, would_be, _ = _tried(call, overlap_wait_ms=2200, longest_overlap_ms=5000)
+    assert (Ms(5900 + 1300), ReplyPlayed(reply_id=2)) in _events(would_be)
+
+
+def test_an_answer_that_is_dropped_leaves_its_figures_to_the_next_one() -> None:
+    call = Call(TurnPolicy(eager_p=1.0, end_pause_ms=1000)).says(1500, 2000, "we own it")
+    call.driver.at(2250, EndOfTurnEstimated(p=0.5))
+    call.says(2800, 4000, "and it is ours").answer(2, 5300, 7200).until(9000)
+    _, would_be, _ = _tried(call, eager_p=0.4)
+    kinds = [type(command) for _, command in _commands(would_be)]
+    assert kinds.count(BeginReply) == 2
+    assert DropReply in kinds
+    assert would_be.replies_assumed == 0
+
+
+def test_an_answer_that_was_ready_before_it_was_let_out_was_ready_as_soon_as_others_are() -> None:
+    call = Call().says(1500, 2000, "yes we own it").answer(2, 3000, 4000)  # 300 ms
+    call.says(6000, 7000, "it is metal")
+    for ms in range(7150, 7900, 250):
+        call.driver.at(ms, EndOfTurnEstimated(p=0.5))
+    call.driver.at(7950, EndOfTurnEstimated(p=0.9))
+    call.answer(3, 7950, 9000).until(10_000)
+    recorded, would_be, _ = _tried(call, eager_p=1.0)
+    assert next(reply for reply in recorded.replies if reply.reply_id == 3).opened == 7150
+    assert would_be.replies_assumed == 1
+    assert (Ms(7950 + 300), ReplyStarted(reply_id=3, interruptible=True)) in _events(would_be)
 
 
 def test_what_the_record_does_not_know_is_the_median_and_counted() -> None:

@@ -94,7 +94,8 @@ def test_it_settles_the_words_for_the_ears_belief() -> None:
 
 def test_it_may_come_before_the_ear_tells_of_the_silence() -> None:
     driver = opened().at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
-    driver.at(2150, VendorEndOfTurn()).at(2210, SpeechStopped(at=Ms(2000)))
+    driver.at(2150, VendorEndOfTurn()).at(2200, EndOfTurnEstimated(p=0.9))
+    driver.at(2210, SpeechStopped(at=Ms(2000)))
     assert _over(driver) == [2210]
 
 
@@ -158,6 +159,18 @@ def test_a_noise_that_the_recogniser_heard_as_nothing_is_not_asked_about() -> No
     driver.at(2900, FinalWords(text="")).at(5500)
     assert driver.commands(PromptCaller) == []
     assert driver.machine.floor is Floor.OPEN
+
+
+def test_nor_is_one_that_the_recogniser_took_for_a_turn_without_words() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2600, SpeechStopped(at=Ms(2500)))
+    driver.at(2900, VendorEndOfTurn()).at(5500)
+    assert driver.commands(PromptCaller) == []
+
+
+def test_a_hesitation_is_no_turn() -> None:
+    driver = opened().at(1500, InterimWords(text="Um,")).at(1700, FinalWords(text="Um.")).at(6000)
+    assert driver.machine.floor is Floor.OPEN
+    assert driver.machine.caller_words == ""
 
 
 def test_a_sound_that_goes_on_without_a_word_is_asked_about_too() -> None:

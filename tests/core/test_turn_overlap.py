@@ -200,6 +200,13 @@ def test_finals_that_come_after_the_agent_went_on_stop_it_again() -> None:
     )
 
 
+def test_what_he_says_again_over_the_answer_is_no_echo_of_the_recogniser() -> None:
+    driver = answering("not interested at all")
+    driver.at(3000, ReplyStarted(reply_id=2, interruptible=True)).at(4060, SpeechStarted())
+    driver.at(4400, SpeechStopped(at=Ms(4200))).at(5000, FinalWords(text="not interested at all"))
+    assert _over(driver) == [(4060, PAUSE), (4500, RESUME), (5000, YIELD)]
+
+
 def test_a_backchannel_that_is_recognised_after_the_reply_is_no_turn() -> None:
     driver = _held().at(4400, SpeechStopped(at=Ms(4200))).at(4500)
     driver.at(5200, ReplyPlayed(reply_id=2)).at(5700, FinalWords(text="uh-huh")).at(9000)
@@ -270,7 +277,16 @@ def test_a_faint_voice_after_a_cough_holds_nothing_and_keeps_its_words() -> None
 def test_a_voice_that_was_faint_over_one_reply_says_nothing_of_the_next() -> None:
     driver = speaking().at(4000, SpeechStarted(is_faint=True)).at(4300, SpeechStopped())
     driver.at(4400, FinalWords(text="")).at(5000, ReplyPlayed(reply_id=2))
-    driver.at(5100, FinalWords(text="yes")).at(5900, ReplyStarted(reply_id=3, interruptible=True))
+    driver.at(13_500, ReplyStarted(reply_id=3, interruptible=True))
+    driver.at(15_000, InterimWords(text="who is this"))
+    assert _over(driver) == [(15_000, InterruptReply(reply_id=3))]
+
+
+def test_words_that_no_sound_came_with_are_at_no_level() -> None:
+    driver = speaking().at(4000, SpeechStarted(is_faint=True)).at(4100, SpeechStopped())
+    driver.at(4400, FinalWords(text="")).at(5000, ReplyPlayed(reply_id=2))
+    driver.at(5100, FinalWords(text="how much is it"))
+    driver.at(6700, ReplyStarted(reply_id=3, interruptible=True))
     driver.at(7000, InterimWords(text="who is this"))
     assert _over(driver) == [(7000, InterruptReply(reply_id=3))]
 

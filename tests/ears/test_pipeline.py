@@ -121,7 +121,7 @@ def test_calls_in_their_own_phase_meet_in_a_batch() -> None:
     model = CountingModel()
     line = Line(speech=model)
     ears = [line.open() for _ in range(40)]
-    for ms in range(0, 960):
+    for ms in range(960):
         line.run_to(ms / 1000)
         for n, ear in enumerate(ears):
             if ms % 20 == n % 20:

@@ -19,6 +19,7 @@ async def opened(gateway: Gateway) -> tuple[Line, FakeEar, FakeRecognition]:
     line = await gateway.stream()
     await line.agent_done()
     gateway.ears.last.is_deaf = True
+    line.messages.clear()
     return line, gateway.ears.last, gateway.recogniser.streams[-1]
 
 
@@ -51,11 +52,10 @@ async def totals(gateway: Gateway) -> dict[str, int]:
 async def test_an_answer_begun_ahead_is_held_and_nobody_knows_of_it(gateway: Gateway) -> None:
     gateway.dialogue.replies.append(YES)
     line, _, _ = await begun(gateway, "yes sure")
-    sent = len(line.messages)
 
-    await line.until(lambda: line.quiet_frames > 30)
+    await line.until(lambda: line.quiet_frames > 50)
 
-    assert len(line.messages) == sent
+    assert line.messages == []
     assert len(gateway.link.told) == 1
     await line.close()
 
@@ -81,7 +81,7 @@ async def test_it_is_let_out_at_once_when_the_turn_is_over(gateway: Gateway) -> 
     assert timings.first_audio is not None
     assert timings.first_audio_sent is not None
     assert timings.begun_ahead < timings.first_audio < timings.end_of_turn
-    assert timings.first_audio_sent - timings.end_of_turn <= 5, "the audio was there"
+    assert 0 <= timings.first_audio_sent - timings.end_of_turn <= 5, "the audio was there"
     figures = await totals(gateway)
     assert (figures["ahead_begun"], figures["ahead_committed"]) == (1, 1)
     assert figures["ahead_wasted_tokens"] == 0

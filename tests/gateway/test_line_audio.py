@@ -25,7 +25,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FIRST_WAIT_S", "MOST_WAIT_S", "BREATH_S"):
+    for name in ("FIRST_WAIT_S", "MOST_WAIT_S", "LOOK_EVERY_S"):
         monkeypatch.setattr(line_audio, name, 0.001)
 
 
@@ -72,15 +72,25 @@ async def test_closing_in_the_middle_stops_the_voice() -> None:
     assert cache.ready("Got it.") is None
 
 
-async def test_calls_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_audio, "CALLS_BREATH_S", 60.0)
-    voice, calls = FakeVoice(), 1
-    cache = LineAudioCache(voice, calls=lambda: calls)
-    cache.want(["Got it.", "Thanks."])
-    await until(lambda: bool(voice.said))
+async def test_calls_come_first() -> None:
+    voice, calls = FakeVoice(), [1]
+    cache = LineAudioCache(voice, calls=lambda: calls[0])
+    cache.want(["Got it."])
     for _ in range(20):
-        await asyncio.sleep(0)
-    assert voice.said == ["Got it."]
+        await asyncio.sleep(0.002)
+    assert not voice.said
+    calls[0] = 0
+    await until(lambda: cache.ready("Got it."))
+    await cache.close()
+
+
+async def test_a_gateway_that_is_never_without_calls_gets_its_lines_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line_audio, "PATIENCE_S", 0.01)
+    cache = LineAudioCache(FakeVoice(), calls=lambda: 7)
+    cache.want(["Got it.", "Thanks."])
+    await until(lambda: cache.ready("Thanks."))
     await cache.close()
 
 
