@@ -166,7 +166,8 @@ class LoadCall:
             echo = frame(json.dumps({**message, "sequenceNumber": "1"}).encode(), masked=True)
             self._loop.call_later(max(0.0, self._plays_until - now), self.socket.write, echo)
         elif message["event"] == "clear":
-            self._plays_until = now
+            # What follows, a reply that goes on too, begins with an empty buffer.
+            self._plays_until, self._reply = now, ""
 
     def _played(self, audio: bytes, now: float) -> None:
         words = self._truth.agent_words
