@@ -280,11 +280,13 @@ class TurnMachine(Moves):
             return []
         if closed := self._close_if_over():
             return closed
-        if p < self._policy.eager_p or not self._ahead.may_begin(words):
+        if p < self._policy.eager_p:
             return []
+        flush = self._flush() if self._caller.flush_at is not None else []
+        if not self._ahead.may_begin(words):
+            return flush
         reply_id = self.next_reply_id()
         self._ahead.begin(reply_id, words)
-        flush = self._flush() if self._caller.flush_at is not None else []
         return [*flush, BeginReply(reply_id=reply_id, caller_words=words, is_ahead=True)]
 
     def _close_if_over(self, before: Sequence[Command] = ()) -> list[Command]:

@@ -355,11 +355,11 @@ class TurnPolicy:
     """Speech this long of which no word came is asked about at once; a shorter sound was a cough."""
 
     # --- answers begun ahead ---
-    ahead_per_turn: int = 2
+    ahead_per_turn: int = 3
     """Answers begun ahead in one turn, at most."""
     waste_share: float = 0.6
     """Answers dropped per answered turn of the call, at most;"""
-    waste_free: int = 3
+    waste_free: int = 2
     """and so many more."""
 
     # --- sounds over the agent ---
