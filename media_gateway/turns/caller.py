@@ -155,8 +155,8 @@ class Caller:
             self._finals.append(self._interim)
             self._interim = ""
         self._confirm("")
-        if not self.is_speaking:
-            self.awaits_words = False
+        if self.words and not self.is_speaking:
+            self.awaits_words = False  # without a word it is still to be asked what he said
 
     def drop_torn_words(self) -> None:
         """A resume line begins, and asks anew for whatever was being said when the stream before was lost."""

@@ -271,6 +271,12 @@ def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     assert overlap.at(3700, InterimWords(text="no wait")).commands(InterruptReply)
 
 
+def test_what_was_said_to_a_recogniser_that_was_lost_before_any_word_is_asked_about() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(3600, SpeechStopped(at=Ms(3500)))
+    driver.at(3700, RecogniserLost()).at(3900, RecogniserLost()).at(7000)
+    assert driver.commands(PromptCaller) == [(6000, PromptCaller(reply_id=2))]
+
+
 def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_from_its_beginning() -> (
     None
 ):
