@@ -322,7 +322,7 @@ class CallSession:
             now = self._clock.reach(deadline)
             self._recorder.timer(now)
             self._carry_out(self._machine.on_timer(now))
-        self._speaker.pump()
+        self._speaker.tick()
 
     def _carry_out(self, commands: list[Command]) -> None:
         self._recorder.commands(commands)
@@ -332,14 +332,18 @@ class CallSession:
         self.arm()
 
     def arm(self) -> None:
-        """One timer: the machine's deadline or the next audio that is due, whichever is first."""
+        """One timer: the machine's deadline, the next audio that is due, or the end of the wait for a mark."""
         self._brief_ear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         due = [
             at
-            for at in (self._machine.deadline, self._playout.next_due(self._clock.last))
+            for at in (
+                self._machine.deadline,
+                self._playout.next_due(self._clock.last),
+                self._playout.mark_lost_at,
+            )
             if at is not None
         ]
         if due and not self._over.is_set():

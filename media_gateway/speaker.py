@@ -256,6 +256,14 @@ class Speaker:
         self._check_played()
         self.pump()
 
+    def tick(self) -> None:
+        """The timer came: audio is due, or a mark that never came back."""
+        self.pump()
+        if self._playout.give_up_marks(self._clock.now()):
+            log.warning("mark_lost")
+            self._check_played()
+            self._driver.arm()
+
     def _check_played(self) -> None:
         turn = self.turn
         if turn is None:
