@@ -296,7 +296,9 @@ class CallSession:
                 assert_never(event)
 
     def _transcribed(self, transcript: Transcript) -> None:
-        self._words_are_final = transcript.is_final
+        if transcript.is_final or transcript.text:
+            # An end of turn, or the silence after a span, says nothing of the words before it.
+            self._words_are_final = transcript.is_final
         if transcript.is_final:
             self._commands.words_final_at = self._clock.now()
             self.happened(FinalWords(text=transcript.text))

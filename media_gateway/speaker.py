@@ -120,8 +120,10 @@ class Speaker:
         self._stamp_words(turn, segment)
         if turn.speech is None:
             speech = await self._voice.begin()
-            if self.turn is not turn:
-                await speech.cancel()
+            if not self._is_wanted(turn, segment):
+                await (
+                    speech.cancel()
+                )  # cut meanwhile, or a filler whose answer was ready without the voice
                 return
             turn.speech = speech
             turn.playing = self._tasks.spawn(self._play(turn, speech), "play")
