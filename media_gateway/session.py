@@ -231,7 +231,11 @@ class CallSession:
 
     def break_off(self) -> None:
         """Give the call away now, in the middle of whatever it is in."""
-        self._over.set()
+        if not self._over.is_set():
+            self.happened(
+                LineLost()
+            )  # nothing that still comes in is answered, or told behind the end
+            self._over.set()
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants. Never raises."""
@@ -239,11 +243,18 @@ class CallSession:
             return DirectiveDone(accepted=False, reason="the stream is not this one", is_here=False)
         if directive.order is None:
             return self._correct(directive)
-        if self._record.is_over:
+        if self._record.is_over or self._hears_opt_out:
             return DirectiveDone(accepted=False, reason="the script is over")
         self._commands.order = directive
         self.happened(OrderCame())
         return DirectiveDone(accepted=True)
+
+    @property
+    def _hears_opt_out(self) -> bool:
+        """The caller wants no more calls, and the answer to that is about to be heard: no order unsays it."""
+        turn = self._speaker.turn
+        decided = turn.decided if turn is not None else None
+        return decided is not None and decided.outcome is Outcome.OPTED_OUT
 
     def _correct(self, directive: Directive) -> DirectiveDone:
         turn = self._speaker.turn
