@@ -231,7 +231,11 @@ class CallSession:
 
     def break_off(self) -> None:
         """Give the call away now, in the middle of whatever it is in."""
-        self._over.set()
+        if not self._over.is_set():
+            self.happened(
+                LineLost()
+            )  # nothing that still comes in is answered, or told behind the end
+            self._over.set()
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants. Never raises."""
@@ -239,11 +243,18 @@ class CallSession:
             return DirectiveDone(accepted=False, reason="the stream is not this one", is_here=False)
         if directive.order is None:
             return self._correct(directive)
-        if self._record.is_over:
+        if self._record.is_over or self._hears_opt_out:
             return DirectiveDone(accepted=False, reason="the script is over")
         self._commands.order = directive
         self.happened(OrderCame())
         return DirectiveDone(accepted=True)
+
+    @property
+    def _hears_opt_out(self) -> bool:
+        """The caller wants no more calls, and the answer to that is about to be heard: no order unsays it."""
+        turn = self._speaker.turn
+        decided = turn.decided if turn is not None else None
+        return decided is not None and decided.outcome is Outcome.OPTED_OUT
 
     def _correct(self, directive: Directive) -> DirectiveDone:
         turn = self._speaker.turn
@@ -296,7 +307,9 @@ class CallSession:
                 assert_never(event)
 
     def _transcribed(self, transcript: Transcript) -> None:
-        self._words_are_final = transcript.is_final
+        if transcript.is_final or transcript.text:
+            # An end of turn, or the silence after a span, says nothing of the words before it.
+            self._words_are_final = transcript.is_final
         if transcript.is_final:
             self._commands.words_final_at = self._clock.now()
             self.happened(FinalWords(text=transcript.text))
@@ -322,7 +335,7 @@ class CallSession:
             now = self._clock.reach(deadline)
             self._recorder.timer(now)
             self._carry_out(self._machine.on_timer(now))
-        self._speaker.pump()
+        self._speaker.tick()
 
     def _carry_out(self, commands: list[Command]) -> None:
         self._recorder.commands(commands)
@@ -332,14 +345,18 @@ class CallSession:
         self.arm()
 
     def arm(self) -> None:
-        """One timer: the machine's deadline or the next audio that is due, whichever is first."""
+        """One timer: the machine's deadline, the next audio that is due, or the end of the wait for a mark."""
         self._brief_ear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         due = [
             at
-            for at in (self._machine.deadline, self._playout.next_due(self._clock.last))
+            for at in (
+                self._machine.deadline,
+                self._playout.next_due(self._clock.last),
+                self._playout.mark_lost_at,
+            )
             if at is not None
         ]
         if due and not self._over.is_set():

@@ -120,8 +120,10 @@ class Speaker:
         self._stamp_words(turn, segment)
         if turn.speech is None:
             speech = await self._voice.begin()
-            if self.turn is not turn:
-                await speech.cancel()
+            if not self._is_wanted(turn, segment):
+                await (
+                    speech.cancel()
+                )  # cut meanwhile, or a filler whose answer was ready without the voice
                 return
             turn.speech = speech
             turn.playing = self._tasks.spawn(self._play(turn, speech), "play")
@@ -257,6 +259,14 @@ class Speaker:
         self._playout.mark_echoed(name, self._clock.now())
         self._check_played()
         self.pump()
+
+    def tick(self) -> None:
+        """The timer came: audio is due, or a mark that never came back."""
+        self.pump()
+        if self._playout.give_up_marks(self._clock.now()):
+            log.warning("mark_lost")
+            self._check_played()
+            self._driver.arm()
 
     def _check_played(self) -> None:
         turn = self.turn

@@ -198,6 +198,8 @@ class Moves:
         commands = self._let_go()
         words = self._caller.words
         self._caller.answer(self._now)
+        # Told with the key or the order, at once: nobody is told of them, or answers them, a second time.
+        self._caller.forget_answered()
         self._answered_sound = None
         self._think(self.next_reply_id())
         # A fact, and told as one: nobody takes it back by making a sound.

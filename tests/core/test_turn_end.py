@@ -241,6 +241,26 @@ def test_what_he_says_again_is_said_twice() -> None:
     assert driver.machine.caller_words == "I said no I said no"
 
 
+def test_a_no_that_looks_like_a_later_form_of_answered_words_is_not_lost() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2300, InterimWords(text="you can call me tomorrow")).at(
+        2300, EndOfTurnEstimated(p=0.95)
+    )
+    # Its final form is lost, and he speaks again over the answer.
+    driver.at(2900, ReplyStarted(reply_id=2, interruptible=True)).at(3900, SpeechStarted())
+    driver.at(4200, InterimWords(text="don't call me"))
+    assert driver.said[-1] == (4200, InterruptReply(reply_id=2))
+    assert driver.machine.caller_words == "don't call me"
+
+
+def test_a_no_that_only_the_final_form_knows_is_a_turn_though_the_answer_is_heard() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2300, InterimWords(text="you can call me")).at(2300, EndOfTurnEstimated(p=0.95))
+    driver.at(2500, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(2600, FinalWords(text="Don't you call me!"))
+    assert driver.machine.caller_words == "Don't you call me!"
+
+
 def test_a_form_that_comes_very_late_is_taken_for_new_words() -> None:
     driver = _early("yes").at(2500, ReplyStarted(reply_id=2, interruptible=True))
     driver.at(3200, ReplyPlayed(reply_id=2)).at(2310 + POLICY.words_wait_ms)
@@ -269,6 +289,12 @@ def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
 
     overlap = speaking().at(3500, SpeechStarted()).at(3600, RecogniserLost())
     assert overlap.at(3700, InterimWords(text="no wait")).commands(InterruptReply)
+
+
+def test_what_was_said_to_a_recogniser_that_was_lost_before_any_word_is_asked_about() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(3600, SpeechStopped(at=Ms(3500)))
+    driver.at(3700, RecogniserLost()).at(3900, RecogniserLost()).at(7000)
+    assert driver.commands(PromptCaller) == [(6000, PromptCaller(reply_id=2))]
 
 
 def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_from_its_beginning() -> (

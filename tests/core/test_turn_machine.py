@@ -224,6 +224,14 @@ def test_words_before_a_key_or_an_order_go_with_it() -> None:
     ]
 
 
+def test_words_that_went_with_an_order_are_told_and_answered_no_second_time() -> None:
+    driver = _answering("my bill is one eighty").at(2900, OrderCame()).at(2950, OrderCame())
+    assert driver.said[-1] == (2950, ObeyOrder(reply_id=4))
+
+    driver.at(40_000)  # the answer never comes
+    assert len(driver.commands(BeginReply)) == 1
+
+
 def test_an_order_does_not_stop_the_last_words_of_a_call() -> None:
     driver = _answering("bye").at(2900, ReplyStarted(reply_id=2, interruptible=True))
     driver.at(2900, ScriptEnded()).at(3000, OrderCame())
