@@ -98,6 +98,19 @@ def test_ten_lost_seconds_end_the_sound_where_it_was_last_heard(sentence: bytes)
     assert counted(ear) == {"lost": 1, "gaps": 1}
 
 
+def test_a_gap_right_behind_a_step_that_waits_deafens_no_call(sentence: bytes) -> None:
+    line = Line()
+    ears = [line.open() for _ in range(6)]
+    line.play(*((ear, silence(320) + sentence[:4000]) for ear in ears))
+    for ear in ears:
+        ear.hear(sentence[4000:4256], 820)
+    ears[0].hear(sentence[4000:4160], 20_000)
+    line.play(*((ear, sentence[4256:] + silence(640)) for ear in ears[1:]), at_ms=852)
+    for ear in ears[1:]:
+        assert kinds(line.voices(ear)) == [True, False]
+    assert kinds(line.voices(ears[0])) == [True, False]
+
+
 def test_after_a_gap_speech_is_found_again_at_its_own_time(sentence: bytes) -> None:
     line = Line()
     ear = line.open()
