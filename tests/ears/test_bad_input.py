@@ -177,8 +177,32 @@ def test_a_clock_that_drifts_by_a_hundredth_shifts_no_sound_and_is_never_late(
     audio = silence(20_000) + sentence + silence(640)
     line, ear = played(audio, arrives_s=lambda n: (n + 1) / 50 * drift)
     clean, _ = played(audio)
-    assert line.voices() == clean.voices()
+    assert [c.at_ms for c in line.voices()] == [c.at_ms for c in clean.voices()]
     assert counted(ear) == {}
+    for change, (_, told_s, _) in zip(line.voices(), line.told, strict=True):
+        assert change.at_s == pytest.approx(change.at_ms / 1000 * drift, abs=0.01)
+        assert change.at_s is not None
+        assert 0 < told_s - change.at_s < 0.25
+
+
+@pytest.mark.parametrize("at_ms", [lambda n: 20 * n * 0.99, lambda n: 20 * (n % 150), lambda _: 0])
+def test_by_our_clock_a_sound_is_never_long_over(
+    sentence: bytes, at_ms: Callable[[int], float]
+) -> None:
+    """A stream's clock that is slow, that is set back, that stands: a pause is no longer than it was."""
+    audio = silence(2400) + sentence + silence(640)
+    line = Line()
+    ear = line.open()
+    line.now_s = 600.0
+    for n in range(30_000, 30_000 + len(audio) // 160):
+        line.run_to((n + 1) / 50)
+        at = 160 * (n - 30_000)
+        ear.hear(audio[at : at + 160], int(at_ms(n)))
+    line.run_to(line.now_s + 0.5)
+    for _, told_s, change in line.told:
+        assert isinstance(change, VoiceChange)
+        assert change.at_s is not None
+        assert told_s - change.at_s < 0.5
 
 
 @pytest.mark.parametrize("drift", [0.99, 1.01])
