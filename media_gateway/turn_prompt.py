@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,10 @@ from workflows.script.moves import allowed_moves, askable_slots
 _WORDS, _PASSAGES, _SAID = (f"{what}-{token_hex(8)}" for what in ("words", "passages", "said"))
 """Stand in a prepared prompt where the caller's words, the passages and the opener go. By chance, so that nobody can
 say them."""
+
+
+_FENCES = re.compile("[<>]{3,}")
+"""Both kinds at once: what is left of `<<>>><` without its `>>>` would be a fence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,4 +157,4 @@ def _passage(passage: Passage) -> str:
 
 def _as_data(text: str) -> str:
     """Text from outside cannot close its own fence."""
-    return text.replace("<<<", "").replace(">>>", "")
+    return _FENCES.sub("", text)
