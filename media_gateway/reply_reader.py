@@ -19,8 +19,12 @@ _JSON = json.JSONDecoder(strict=False)
 """Not strict: a model may write a bare line break into a text."""
 _MOVE = re.compile(r'"m"\s*:\s*"([^"]*)"')
 """The move as it stands, closed."""
-_SAYING = '"}'
-"""Closes a reply that is in the middle of its words."""
+_CLOSINGS = ("", '"}', "}")
+"""Of a reply that is whole, in the middle of its words, or at their end."""
+_HALF_ESCAPE = re.compile(
+    r"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?$"
+)
+"""At the end: the beginning of `\\u2026`, or of the two that make one character."""
 
 
 class ReplyReader:
@@ -34,7 +38,7 @@ class ReplyReader:
 
     def read(self, text: str) -> list[ReplyPart]:
         """What is certain of the answer so far. Raises NoUsableReply for a move that is not allowed."""
-        partial = self._parse(text)
+        partial = self._parse_open(text)
         if partial is None or partial.say is None:
             return []  # `say` comes last: once it begins, move and slots are complete
         parts = self._move(text, partial)
@@ -42,21 +46,27 @@ class ReplyReader:
 
     def finish(self, text: str) -> list[ReplyPart]:
         """What is left of a whole reply. Raises for one that broke off: BAML closes it by guess, 180 may read as 18."""
+        text = _encodable(text)
         partial = self._parse(text)
         if partial is None or not is_whole(text):
             raise NoUsableReply("malformed", proposed_move=self._proposed(text))
         parts = self._move(text, partial)
         return [*parts, *map(_words, self._cutter.finish(partial.say or ""))]
 
+    def _parse_open(self, text: str) -> NextTurn | None:
+        # Of JSON that is not closed BAML takes `180,"roof_type":"tile"` for one value, finds no words behind a `null`,
+        # and reads no escapes.
+        text = _encodable(text)
+        if "\\" in text:
+            text = _HALF_ESCAPE.sub(r"\1", text)
+        closed = (text + closing for closing in _CLOSINGS)
+        return next((self._parse(whole) for whole in closed if is_whole(whole)), None)
+
     def _parse(self, text: str) -> NextTurn | None:
-        # Of JSON that is not closed BAML takes `180,"roof_type":"tile"` for one value, and finds no words behind a `null`.
-        closed = text + _SAYING
         try:
-            return b.parse_stream.TakeTurn(
-                closed if is_whole(closed) else text, {"tb": self._builder}
-            )
+            return b.parse_stream.TakeTurn(text, {"tb": self._builder})
         except BamlError:
-            return None  # not enough text yet, or none that fits
+            return None  # none that fits
 
     def _move(self, text: str, partial: NextTurn) -> list[ReplyPart]:
         if self._has_move:
@@ -84,6 +94,15 @@ def is_whole(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _encodable(text: str) -> str:
+    """A character that a vendor tore in two events is one again; half a one is a mark of its loss."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def _move_in(text: str) -> str:
