@@ -56,10 +56,7 @@ def move_tags(script: Script, stage: str) -> dict[str, str]:
 def names_by_written(tags: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
     """What a model may write for each allowed move, letter by letter: its tag or its name."""
     return {
-        written: name
-        for name in allowed
-        for written in (tags[name], name)
-        if written != SLOTS_KEY
+        written: name for name in allowed for written in (tags[name], name) if written != SLOTS_KEY
     }
 
 

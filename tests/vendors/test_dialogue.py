@@ -440,7 +440,9 @@ async def test_a_reply_that_ends_before_its_words_fills_no_slot_and_makes_no_mov
 
 
 async def test_a_second_move_ends_a_reply_whose_words_have_begun() -> None:
-    parts, refused = await broken_off(Model(tokens_of({"ok": "Got it, well.", "stop": "Bye, then."})))
+    parts, refused = await broken_off(
+        Model(tokens_of({"ok": "Got it, well.", "stop": "Bye, then."}))
+    )
     assert parts == [MoveChosen(move="continue_stage", slots={}), WordsWritten(text="Got it,")]
     assert (refused.reason, refused.proposed_move) == ("malformed", "continue_stage")
 
