@@ -187,7 +187,9 @@ class Speaker:
         self._playout.begin_segment(
             number, segment.text, line_id=segment.line_id, must_say=segment.must_say
         )
-        self._driver.happened(AgentWords(reply_id=turn.reply_id, text=segment.text))
+        self._driver.happened(
+            AgentWords(reply_id=turn.reply_id, text=segment.text, are_opener=segment.is_opener)
+        )
         return number
 
     def _stamp_words(self, turn: AgentTurn, segment: Segment) -> None:

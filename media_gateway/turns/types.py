@@ -102,6 +102,8 @@ class AgentWords:
 
     reply_id: int
     text: str
+    are_opener: bool = False
+    """Short first words whose audio is there: let out, they are heard at once, long before the answer could be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +328,11 @@ class TurnPolicy:
     """Belief from which the turn is over, once he is silent for long enough and his words are settled."""
     least_pause_ms: int = 200
     """Silence without which no belief ends a turn."""
+    opener_p: float = 0.9
+    """Belief from which an opener is let out after that silence: it is heard in this very moment."""
+    held_pause_ms: int = 500
+    """Silence that an answer begun ahead is held for otherwise. It is hardly ready sooner, so this costs nothing, and a
+    caller who goes on meanwhile is not cut in on."""
     most_learnt_pause_ms: int = 800
     """The same for a caller who was cut in on: what is learnt of him never asks for more."""
     words_lag_ms: int = 150

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from media_gateway.turns.types import (
+    AgentTurnOpened,
+    AgentWords,
     BeginReply,
     Command,
     CommitReply,
@@ -34,6 +36,7 @@ from media_gateway.turns.types import (
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
+    TurnPolicy,
 )
 from tests.core.turn_driver import POLICY, Driver, opened
 
@@ -238,3 +241,47 @@ def test_nothing_is_said_of_what_was_begun_when_the_line_goes() -> None:
 def test_a_lost_recogniser_leaves_the_words_and_the_answer() -> None:
     driver = _ahead().at(2130, RecogniserLost()).at(2210, EndOfTurnEstimated(p=0.9))
     assert _begun(driver)[1:] == [(2210, CommitReply(reply_id=2, caller_words="yes sure"))]
+
+
+def _held(p: float, *, opener_ms: int | None = None) -> Driver:
+    """He falls silent at 2000; the answer is begun ahead at 2100, and this is believed from then on."""
+    driver = Driver(TurnPolicy())
+    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
+    driver.at(100, ReplyStarted(reply_id=1, interruptible=True)).at(1000, ReplyPlayed(reply_id=1))
+    driver.at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2100, SpeechStopped(at=Ms(2000))).at(2100, FinalWords(text="Yes, sure."))
+    for ms in range(2110, 2700, 30):
+        if opener_ms is not None and opener_ms <= ms:
+            driver.at(opener_ms, AgentWords(reply_id=2, text="Got it.", are_opener=True))
+            opener_ms = None
+        driver.at(ms, EndOfTurnEstimated(p=p))
+    return driver
+
+
+def _let_out_ms(driver: Driver) -> list[int]:
+    return [ms for ms, _ in driver.commands(CommitReply)]
+
+
+def test_an_answer_begun_ahead_is_held_as_long_as_it_is_hardly_ready_anyway() -> None:
+    assert _let_out_ms(_held(0.95)) == [2500]
+
+
+def test_an_opener_is_let_out_after_the_least_pause_when_the_end_is_sure() -> None:
+    assert _let_out_ms(_held(0.95, opener_ms=2120)) == [2200]
+
+
+def test_an_opener_that_comes_late_is_let_out_when_it_comes() -> None:
+    assert _let_out_ms(_held(0.95, opener_ms=2300)) == [2300]
+
+
+def test_an_opener_waits_like_the_rest_when_the_end_is_not_that_sure() -> None:
+    assert _let_out_ms(_held(0.85, opener_ms=2120)) == [2500]
+
+
+def test_an_opener_of_a_dropped_answer_counts_for_nothing() -> None:
+    driver = _held(0.5, opener_ms=2120)
+    driver.at(2710, InterimWords(text="and")).at(2720, FinalWords(text="and we own it"))
+    driver.at(2730, AgentWords(reply_id=2, text="Got it.", are_opener=True))
+    driver.at(2740, EndOfTurnEstimated(p=0.95))
+    assert isinstance(driver.said[-1][1], BeginReply)
+    assert [ms for ms, _ in driver.commands(CommitReply)] == []
