@@ -14,6 +14,7 @@ from baml_py import ClientRegistry
 
 from baml_client import b
 from media_gateway.completion import read_to_end, tokens_of
+from media_gateway.errors import NoUsableReply
 from media_gateway.ports import PreparedReply, ReplyPart, ReplyRequest, ReplyTrace
 from media_gateway.reply_reader import ReplyReader, is_whole
 from media_gateway.turn_prompt import NO_TURN, TurnQuestion, context_with_holes, written_moves
@@ -83,7 +84,8 @@ class BamlDialogue:
             async for token in tokens:
                 text += token
                 if len(text) > LONGEST_REPLY_CHARACTERS:
-                    break
+                    # Not even looked at: nested deeply enough, it would end the process in BAML's parser.
+                    raise NoUsableReply("malformed")
                 for part in reader.read(text):
                     yield part
                 if "}" in token and is_whole(text):

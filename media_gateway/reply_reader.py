@@ -19,8 +19,8 @@ from media_gateway.move_tags import SLOTS_KEY
 from media_gateway.ports import MoveChosen, ReplyPart, WordsWritten
 from media_gateway.sentences import SentenceCutter
 
-_SAYING = '"}'
-"""Closes a reply that is in the middle of its words, and none that is in the middle of anything else but bare slots."""
+_CLOSINGS = ("", '"}', "}")
+"""Of a reply that is whole, in the middle of its words, or at their end. No slots in the middle are closed by them."""
 _KEY = re.compile(
     rf'\{{\s*(?:"{SLOTS_KEY}"\s*:\s*(?:null|\{{[^{{}}]*\}})\s*,\s*)?"(?!{SLOTS_KEY}")([^"\\]*)"'
 )
@@ -37,7 +37,8 @@ class ReplyReader:
 
     def read(self, text: str) -> list[ReplyPart]:
         """What is certain of the answer so far. Raises NoUsableReply for a move that is not allowed, and for a second."""
-        reply = _object(text) or _object(text + _SAYING) or {}
+        objects = (_object(text + closing) for closing in _CLOSINGS)
+        reply = next(filter(None, objects), {})
         if not reply.keys() - {SLOTS_KEY}:
             return []  # the words come last: once they begin, move and slots are complete
         return self._parts(text, reply, self._cutter.pieces) or []
@@ -52,7 +53,7 @@ class ReplyReader:
     def _parts(
         self, text: str, reply: dict[str, object], cut: Callable[[str], list[str]]
     ) -> list[ReplyPart] | None:
-        """None: the text holds half a letter, or a number that is none."""
+        """None where BAML cannot read it, or a number is none."""
         key, *more = [key for key in reply if key != SLOTS_KEY] or [""]
         if more or key != next(reversed(reply), "") or not isinstance(reply.get(key), str):
             raise self._unusable("malformed", text)
@@ -63,7 +64,7 @@ class ReplyReader:
         try:
             # Only what json has read: of other JSON BAML guesses, and `180,"roof_type":"tile"` becomes one value.
             turn = b.parse_stream.TakeTurn(
-                json.dumps(reply, ensure_ascii=False, allow_nan=False), {"tb": builder}
+                _encodable(json.dumps(reply, ensure_ascii=False, allow_nan=False)), {"tb": builder}
             )
         except (BamlError, ValueError):
             return None
@@ -77,13 +78,22 @@ class ReplyReader:
     def _unusable(self, reason: str, text: str) -> NoUsableReply:
         """For the record: the move's name where it is one, else what was written."""
         found = _KEY.match(text, max(0, text.find("{")))
-        written = found.group(1) if found else ""
+        written = _encodable(found.group(1)) if found else ""
         return NoUsableReply(reason, proposed_move=self._written.get(written, written)[:80])
 
 
 def is_whole(text: str) -> bool:
     """Whether the reply's JSON is closed; a fence or a remark around it does not matter."""
     return _object(text) is not None
+
+
+def _encodable(text: str) -> str:
+    """A character that a vendor tore in two events is one again; half a one is a mark of its loss."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def _type_of(key: str) -> TypeBuilder:

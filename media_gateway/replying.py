@@ -18,6 +18,7 @@ from media_gateway.prefetch import Prefetch
 from media_gateway.speaker import Speaker
 from media_gateway.stream_clock import StreamClock
 from workflows.script.events import MoveProposed, ScriptEvent
+from workflows.script.moves import allowed_moves
 
 log = structlog.get_logger(__name__)
 
@@ -120,8 +121,10 @@ class Replying:
             log.warning("reply_not_used", reason=error.reason, stage=self._record.state.stage)
             turn.refusal = error.reason
             if turn.decided is None:
-                chosen = MoveChosen(move=error.proposed_move, slots={})
-                _, after = await self._choose(turn, chosen)
+                # What broke off makes no move, though its name may be one: without its slots it is another.
+                allowed = {move.name for move in allowed_moves(request.script, request.state)}
+                proposed = "" if error.proposed_move in allowed else error.proposed_move
+                _, after = await self._choose(turn, MoveChosen(move=proposed, slots={}))
         await self._lines(turn, after)
 
     async def _open(self, turn: AgentTurn) -> None:

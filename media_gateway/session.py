@@ -287,13 +287,18 @@ class CallSession:
     def _ear_found(self, event: EarEvent) -> None:
         match event:
             case VoiceChange(speaking=True):
-                self.happened(SpeechStarted(at=Ms(event.at_ms), is_faint=event.is_faint))
+                self.happened(SpeechStarted(at=self._when(event), is_faint=event.is_faint))
             case VoiceChange():
-                self.happened(SpeechStopped(at=Ms(event.at_ms)))
+                self.happened(SpeechStopped(at=self._when(event)))
             case EndEstimate():
                 self.happened(EndOfTurnEstimated(p=event.p))
             case _:
                 assert_never(event)
+
+    def _when(self, change: VoiceChange) -> Ms:
+        """By our clock where it is known: behind a stream's slower one every pause would seem long over."""
+        at_ms = self._clock.of(change.at_s)
+        return Ms(max(0, change.at_ms if at_ms is None else at_ms))
 
     def _transcribed(self, transcript: Transcript) -> None:
         self._words_are_final = transcript.is_final

@@ -164,6 +164,16 @@ async def test_a_move_that_is_not_allowed_gives_the_authored_line_and_is_on_reco
     assert turn.heard_words == "Sorry, is now a good time for two minutes?"
 
 
+async def test_a_reply_that_breaks_off_behind_an_allowed_move_makes_none(gateway: Gateway) -> None:
+    refused = NoUsableReply("malformed", proposed_move="permission_given")
+    gateway.dialogue.replies.append(refused)
+
+    turn = await _answered(gateway, "yes sure")
+
+    assert (turn.stage, turn.refusal) == ("permission", "malformed")
+    assert turn.heard_words == "Sorry, is now a good time for two minutes?"
+
+
 async def test_broken_json_gives_the_authored_line(gateway: Gateway) -> None:
     gateway.dialogue.replies.append(NoUsableReply("malformed"))
 

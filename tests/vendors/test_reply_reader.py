@@ -123,6 +123,12 @@ def test_a_key_counts_letter_by_letter(key: str) -> None:
     assert cut.refused is not None
 
 
+def test_half_a_character_as_a_key_can_still_be_recorded() -> None:
+    refused = Cut('{"ok\ud83d":"Fine, then."}').refused
+    assert refused is not None
+    assert refused.proposed_move == "ok\ufffd"
+
+
 def test_a_tag_among_the_slots_or_the_words_is_no_move() -> None:
     slots = {"stop": "stop", "ok": '","stop":"'}
     cut = Cut(json.dumps({"s": slots, "roof": '","stop":"Bye."}'}))
