@@ -11,7 +11,6 @@ from secrets import token_hex
 from typing import Any
 
 from baml_client import types
-from baml_client.type_builder import TypeBuilder
 from media_gateway.move_tags import move_tags, names_by_written
 from media_gateway.ports import Passage, PreparedReply, ReplyRequest
 from workflows.script.lines import spoken_value
@@ -34,7 +33,6 @@ class TurnQuestion(PreparedReply):
 
     written: Mapping[str, str]
     """What the model may write for a move, letter by letter, and the move's name."""
-    builder: TypeBuilder
     url: str
     headers: dict[str, str]
     body: Any
@@ -60,14 +58,11 @@ class TurnQuestion(PreparedReply):
         return json.dumps(filled(self.body))
 
 
-def moves_type(request: ReplyRequest) -> tuple[TypeBuilder, dict[str, str]]:
-    """The reply's type with this turn's moves, and what may be written for them: see `TurnQuestion.written`."""
+def written_moves(request: ReplyRequest) -> dict[str, str]:
+    """What may be written for this turn's moves: see `TurnQuestion.written`."""
     tags = move_tags(request.script, request.state.stage)
     names = [move.name for move in allowed_moves(request.script, request.state)]
-    builder = TypeBuilder()
-    for name in names:
-        builder.NextMove.add_value(name).alias(tags[name])
-    return builder, names_by_written(tags, names)
+    return names_by_written(tags, names)
 
 
 def context_with_holes(request: ReplyRequest) -> types.TurnContext:
