@@ -261,7 +261,7 @@ class Moves:
         return commands
 
     def _learn_cut_in(self, *, was_heard: bool) -> None:
-        """He went on after a pause that was taken for the end. What he did not hear disturbed nobody: it was one of his pauses."""
+        """He went on after a pause that was taken for the end. An answer that he did not hear did not cut in on him."""
         ended, began = self._answered_sound, self._caller.sound_began
         if ended is not None and began >= max(ended, self._turn_over):
             learn = self._pauses.cut_in if was_heard else self._pauses.went_on

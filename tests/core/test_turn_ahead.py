@@ -137,10 +137,10 @@ def test_the_same_words_are_begun_once() -> None:
 
 def test_a_turn_has_so_many_answers_ahead_and_no_more() -> None:
     driver = _ahead()
-    for ms, words in ((2120, "yes sure a"), (2130, "yes sure a b"), (2140, "yes sure a b c")):
+    for ms, words in ((2120, "yes a"), (2130, "yes b"), (2140, "yes c"), (2150, "yes d")):
         driver.at(ms, InterimWords(text=words)).at(ms + 1, EndOfTurnEstimated(p=0.5))
     ahead = [c for _, c in driver.commands(BeginReply) if isinstance(c, BeginReply) and c.is_ahead]
-    assert len(ahead) == POLICY.ahead_per_turn == 2
+    assert len(ahead) == POLICY.ahead_per_turn == 3
 
 
 def test_a_call_that_wasted_its_share_is_answered_in_time_and_not_before() -> None:
