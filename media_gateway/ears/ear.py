@@ -206,6 +206,7 @@ class CallEar:
     def _began(self, at_ms: int, last_sound_ms: int | None, *, is_faint: bool) -> None:
         if not is_faint:
             self.watch.sound_began(at_ms, last_sound_ms)
+            self.wants_audio_score = False  # of the pause before, if no tick had time for it
         self._happened(speaking=True, at_ms=at_ms, is_faint=is_faint)
 
     def _stopped(self) -> None:
