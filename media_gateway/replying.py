@@ -76,8 +76,11 @@ class Replying:
     def fall_back(self, turn: AgentTurn) -> None:
         """The model is too late: authored words under the same reply."""
         turn.has_fallen_back = True
+        if turn.stamps.first_audio is not None:
+            return  # it is spoken already, and waits behind a filler
         if turn.making is not None:
             turn.making.cancel()
+        self._speaker.begin_anew(turn)
         turn.making = self._tasks.spawn(self._late_reply(turn), "fall back")
 
     def let_out(self, turn: AgentTurn) -> None:

@@ -97,6 +97,9 @@ class CallEar:
         self.is_starved = False
         if self.framing.take(mulaw, at_ms, self.covered_s * 1000):
             self.break_off(before_ms)  # by the clock as it ran until then
+            if at_ms < before_ms:
+                for part in (self._voicing, self._gate, self.watch):
+                    part.set_back(before_ms - at_ms)
         self._behind_ms = self.framing.behind_ms
         if self.framing.is_ready:
             self._schedule.step(self)
@@ -206,6 +209,7 @@ class CallEar:
     def _began(self, at_ms: int, last_sound_ms: int | None, *, is_faint: bool) -> None:
         if not is_faint:
             self.watch.sound_began(at_ms, last_sound_ms)
+            self.wants_audio_score = False  # of the pause before, if no tick had time for it
         self._happened(speaking=True, at_ms=at_ms, is_faint=is_faint)
 
     def _stopped(self) -> None:

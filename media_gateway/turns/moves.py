@@ -248,7 +248,9 @@ class Moves:
 
     def _take_back(self) -> list[Command]:
         """The caller goes on before anything of the reply was heard: one turn, one answer."""
-        caller, turn_began = self._caller, self._turn_began
+        caller = self._caller
+        # What answered nobody (it asked whether he is there) is taken back for a turn that begins now.
+        turn_began = self._turn_began if caller.answered else self._now
         if caller.answered:
             self._counts.turns_taken_back += 1
             self._learn_cut_in(was_heard=self._has_opener)

@@ -297,6 +297,13 @@ def test_what_was_said_to_a_recogniser_that_was_lost_before_any_word_is_asked_ab
     assert driver.commands(PromptCaller) == [(6000, PromptCaller(reply_id=2))]
 
 
+def test_a_caller_who_speaks_as_he_is_asked_whether_he_is_there_has_all_of_a_turn() -> None:
+    driver = opened(replace(POLICY, longest_turn_ms=5000)).at(9050, SpeechStarted())
+    driver.at(9200, InterimWords(text="wait")).at(9900, InterimWords(text="wait I am looking"))
+    assert driver.machine.floor is Floor.CALLER
+    assert driver.commands(PromptCaller, BeginReply) == [(9000, PromptCaller(reply_id=2))]
+
+
 def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_from_its_beginning() -> (
     None
 ):

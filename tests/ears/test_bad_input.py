@@ -160,6 +160,20 @@ def test_a_clock_that_is_set_back_is_believed_after_a_while(sentence: bytes) -> 
     assert ear.counts.doubled == 9
 
 
+def test_a_pause_in_which_the_clock_is_set_back_grows_all_the_same(sentence: bytes) -> None:
+    model = RuleModel()
+    line = Line(model)
+    ear = line.open()
+    line.play((ear, silence(20_000) + sentence + silence(300)))
+    ear.words("We own the house since six years.", is_final=True)
+    line.play((ear, silence(2000)), at_ms=0)
+    silences = [check.silence_ms for check in model.checks]
+    assert silences == sorted(silences)
+    assert silences[-1] > 1800
+    assert model.checks[-1].words_age_ms > 1500
+    assert 1000 < model.checks[-1].turn_ms < 2500
+
+
 def test_a_stream_without_times_is_heard(sentence: bytes) -> None:
     line = Line()
     ear = line.open()

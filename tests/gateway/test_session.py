@@ -9,7 +9,7 @@ import pytest
 
 from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import POLICY, Gateway, Line
-from tests.gateway.fakes import LOUD, TODAY, FakeRecognition
+from tests.gateway.fakes import LOUD, TODAY, FakeRecognition, FakeSpeech
 from workflows.contracts.payloads import TurnKind, TurnRecord
 from workflows.script.compiled import disclosure
 
@@ -539,3 +539,40 @@ async def test_a_line_that_takes_nothing_is_given_up(
 
     await line.until(lambda: bool(gateway.link.lost))
     assert not gateway.link.lost[0].clean
+
+
+async def test_a_voice_that_hangs_is_left_for_another_one_and_the_lines_are_said_once(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.dialogue.replies.append(("robot_question", {}, []))
+    line = await _opened(gateway)
+    hung: list[FakeSpeech] = []
+
+    async def say(speech: FakeSpeech, segment: int, text: str) -> None:
+        if not hung or speech in hung:
+            hung.append(speech)  # takes the words, and never speaks
+        else:
+            await spoken(speech, segment, text)
+
+    async def finish(speech: FakeSpeech) -> None:
+        if speech not in hung:
+            await finished(speech)
+
+    spoken, finished = FakeSpeech.say, FakeSpeech.finish
+    monkeypatch.setattr(FakeSpeech, "say", say)
+    monkeypatch.setattr(FakeSpeech, "finish", finish)
+    gateway.recogniser.words.append("are you a robot")
+    line.speak(300)
+
+    turn = (await _until_answered(gateway, line))[1]
+
+    assert turn.heard_words == (
+        "Yes, I am Joe, an AI assistant that works for Brightfield Solar. I am not a person. "
+        "Is now a good time for two minutes?"
+    )
+
+
+async def _until_answered(gateway: Gateway, line: Line) -> list[TurnRecord]:
+    await gateway.link.until_turns(2)
+    await line.agent_done()
+    return await _records(gateway, line)
