@@ -53,8 +53,10 @@ class EndEvidence:
             last + max(policy.longest_pause_ms, pause_ms),
         ]
         believed_at = last + max(self._least_pause_ms(ahead), learnt_ms)
-        if self._p >= policy.commit_p and is_settled and believed_at <= stale_at:
-            over.append(believed_at)
+        # A final that is this late is taken for lost: the words count as they stand.
+        settled_at = max(believed_at, last + (0 if is_settled else policy.final_wait_ms))
+        if self._p >= policy.commit_p and settled_at <= stale_at:
+            over.append(settled_at)
         elif vendor_end_at is not None:
             over.append(max(believed_at, stale_at))
         return Ms(min(over))

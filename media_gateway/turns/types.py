@@ -328,7 +328,7 @@ class TurnPolicy:
     """Belief from which the turn is over, once he is silent for long enough and his words are settled."""
     least_pause_ms: int = 200
     """Silence without which no belief ends a turn."""
-    opener_p: float = 0.9
+    opener_p: float = 0.8
     """Belief from which an opener is let out after that silence: it is heard in this very moment."""
     held_pause_ms: int = 500
     """Silence that an answer begun ahead is held for otherwise. It is hardly ready sooner, so this costs nothing, and a
@@ -337,9 +337,11 @@ class TurnPolicy:
     """The same for a caller who was cut in on: what is learnt of him never asks for more."""
     words_lag_ms: int = 150
     """Unfinished words that come this long after the last sound hold all of it."""
+    final_wait_ms: int = 1500
+    """Unfinished words whose final form has not come this long after the last sound count as they stand."""
     estimate_stale_ms: int = 300
     """In a pause without an estimate for this long the ear is taken for dead, and the fixed pauses rule."""
-    longest_pause_ms: int = 2000
+    longest_pause_ms: int = 1800
     """A turn with words is over after this much silence, whatever the ear believes."""
 
     # --- the same without an ear ---

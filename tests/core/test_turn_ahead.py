@@ -243,9 +243,14 @@ def test_a_lost_recogniser_leaves_the_words_and_the_answer() -> None:
     assert _begun(driver)[1:] == [(2210, CommitReply(reply_id=2, caller_words="yes sure"))]
 
 
-def _held(p: float, *, opener_ms: int | None = None) -> Driver:
+def _held(
+    p: float,
+    *,
+    opener_ms: int | None = None,
+    policy: TurnPolicy = TurnPolicy(),  # noqa: B008 - frozen
+) -> Driver:
     """He falls silent at 2000; the answer is begun ahead at 2100, and this is believed from then on."""
-    driver = Driver(TurnPolicy())
+    driver = Driver(policy)
     driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
     driver.at(100, ReplyStarted(reply_id=1, interruptible=True)).at(1000, ReplyPlayed(reply_id=1))
     driver.at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
@@ -275,7 +280,8 @@ def test_an_opener_that_comes_late_is_let_out_when_it_comes() -> None:
 
 
 def test_an_opener_waits_like_the_rest_when_the_end_is_not_that_sure() -> None:
-    assert _let_out_ms(_held(0.85, opener_ms=2120)) == [2500]
+    cautious = TurnPolicy(opener_p=0.9)
+    assert _let_out_ms(_held(0.85, opener_ms=2120, policy=cautious)) == [2500]
 
 
 def test_an_opener_of_a_dropped_answer_counts_for_nothing() -> None:

@@ -279,7 +279,7 @@ def test_a_new_yes_after_the_answer_is_not_the_old_one() -> None:
 def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     caller = opened().at(1500, SpeechStarted()).at(1700, InterimWords(text="we own"))
     caller.at(1800, RecogniserLost()).at(2100, SpeechStopped(at=Ms(2000))).at(9000)
-    assert caller.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="we own"))]
+    assert caller.commands(BeginReply) == [(3800, BeginReply(reply_id=2, caller_words="we own"))]
 
     thinking = answering().at(2800, InterimWords(text="and")).at(2810, RecogniserLost())
     assert thinking.machine.caller_words == "yes sure and"
@@ -323,3 +323,12 @@ def test_the_backstop_counts_through_answers_that_were_taken_back() -> None:
     driver.at(2180, FinalWords(text="yes sure")).at(2800, SpeechStarted())
     driver.at(3000, InterimWords(text="and another thing")).at(9000)
     assert _over(driver)[:2] == [2700, 6500]
+
+
+def test_a_final_form_that_is_lost_holds_up_a_sure_end_for_a_while_only() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2100, SpeechStopped(at=Ms(2000)))
+    for ms in range(2110, 4000, 40):
+        driver.at(ms, EndOfTurnEstimated(p=0.95))
+    (answered_ms, _), *_ = driver.commands(CommitReply)
+    assert answered_ms == 2000 + POLICY.final_wait_ms

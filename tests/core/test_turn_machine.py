@@ -74,7 +74,7 @@ def test_final_words_that_never_come_are_waited_for_but_not_for_ever() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1800, InterimWords(text="yes sure"))
     driver.at(2000, SpeechStopped()).at(2000 + POLICY.longest_pause_ms)
 
-    assert driver.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="yes sure"))]
+    assert driver.commands(BeginReply) == [(3800, BeginReply(reply_id=2, caller_words="yes sure"))]
 
 
 def test_a_noise_without_words_opens_the_floor_again() -> None:
