@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from media_gateway.turns.backchannels import OverAgent
+from media_gateway.turns.backchannels import OverAgent, is_urgent
 from media_gateway.turns.moves import Moves
 from media_gateway.turns.types import (
     AgentTurnOpened,
@@ -254,8 +254,10 @@ class TurnMachine(Moves):
                     )
                 return self._close_if_over(self._drop_ahead(unless_for=caller.words))
             case Floor.AGENT | Floor.OVERLAP:
-                # The rest of a sentence that was answered too early was not said over the answer: it waits its turn.
-                return [] if is_rest else self._words_over_reply()
+                # The rest of a sentence that was answered too early was not said over the answer: it waits its turn,
+                # unless it may be an opt-out.
+                waits = is_rest and not is_urgent(caller.words)
+                return [] if waits else self._words_over_reply()
             case Floor.THINKING | Floor.ENDED:
                 pass
         return commands

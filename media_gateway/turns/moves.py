@@ -149,6 +149,7 @@ class Moves:
         self._is_interruptible = True
         self._filler_due = self._fallback_due = True
         self._turn_over = self._now
+        self._resumes = False
         self._ahead.turn_over()
         self._overlap.reply_begins(self._now, is_first_line=is_first_line)
         self._move(Floor.THINKING)

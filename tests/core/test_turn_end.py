@@ -218,6 +218,18 @@ def test_the_rest_of_a_sentence_whose_answer_is_heard_waits_its_turn() -> None:
     )
 
 
+def test_a_rest_that_may_be_an_opt_out_does_not_wait() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2300, InterimWords(text="yes")).at(2300, EndOfTurnEstimated(p=0.95))
+    driver.at(2500, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(2700, FinalWords(text="Yes, stop calling me.")).at(4000)
+    assert driver.commands(InterruptReply) == [(2700, InterruptReply(reply_id=2))]
+    assert driver.commands(BeginReply)[-1] == (
+        3400,
+        BeginReply(reply_id=3, caller_words="stop calling me."),
+    )
+
+
 def test_the_final_form_in_two_parts_is_nothing_new() -> None:
     driver = _early("yes sure we own it").at(2400, FinalWords(text="Yes, sure."))
     driver.at(2500, InterimWords(text="we own")).at(2600, FinalWords(text="We own it."))

@@ -204,6 +204,18 @@ def test_a_sentence_that_begins_after_the_resume_line_did_is_whole() -> None:
     ]
 
 
+def test_an_answer_that_takes_the_place_of_the_resume_line_drops_no_words() -> None:
+    driver = Driver()
+    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id(), resumes=True))
+    driver.at(100, SpeechStarted(at=Ms(80))).at(900, SpeechStopped(at=Ms(800)))
+    driver.at(1000, FinalWords(text="who is this")).at(1500, OrderCame())
+    driver.at(1600, SpeechStarted()).at(1900, InterimWords(text="I said stop"))
+
+    driver.at(2000, ReplyStarted(reply_id=2, interruptible=True))
+
+    assert driver.machine.caller_words == "I said stop"
+
+
 def test_words_that_a_lost_recogniser_did_not_finish_count_as_they_stood() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1900, InterimWords(text="dana at example"))
     driver.at(2000, RecogniserLost()).at(2300, InterimWords(text="dot com"))
