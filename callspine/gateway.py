@@ -182,7 +182,7 @@ async def compose(
             model=settings.deepgram_model,
         ),
         voice=voice,
-        ears=BatchedEars(_end_model()),
+        ears=BatchedEars(_end_model(settings)),
         dialogue=dialogue,
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
@@ -207,11 +207,12 @@ def _hash_of(script: Path) -> str:
         return ""
 
 
-def _end_model() -> OnnxEndModel:
+def _end_model(settings: Settings) -> OnnxEndModel:
+    folder = settings.end_model_dir
     try:
-        return OnnxEndModel()
+        return OnnxEndModel() if folder is None else OnnxEndModel(folder)
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(f"{PREFIX}END_MODEL_DIR: {error}" if folder else str(error)) from None
 
 
 def _voice(settings: Settings) -> TextToSpeech:

@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     qdrant_api_key: SecretStr = SecretStr("")
 
     # --- turn-taking -------------------------------------------------------------------------
+    end_model_dir: Path | None = None
+    """What `callspine endpointing learn` wrote; empty: the model that ships."""
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
     filler_after_ms: int = Field(default=1800, ge=200)

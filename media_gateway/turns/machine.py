@@ -204,6 +204,8 @@ class TurnMachine(Moves):
             case Floor.OPEN if caller.wants_floor:
                 caller.forget_spent()
                 self._move(Floor.CALLER)
+            case Floor.PAUSE if event.is_faint:
+                pass  # a voice in the background does not take the turn up again; words of it would
             case Floor.PAUSE:
                 if caller.words:
                     self._pauses.went_on(paused_ms)
