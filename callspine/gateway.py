@@ -21,6 +21,7 @@ from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
+from callspine.turn_policy_file import read_policy
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
@@ -187,13 +188,7 @@ async def compose(
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
-        policy=TurnPolicy(
-            end_pause_ms=settings.end_pause_ms,
-            unfinished_pause_ms=settings.unfinished_pause_ms,
-            filler_after_ms=settings.filler_after_ms,
-            fallback_after_ms=settings.fallback_after_ms,
-            silence_ms=settings.silence_ms,
-        ),
+        policy=turn_policy(settings),
         recorder=recorder,
         sessions=sessions,
     )
@@ -205,6 +200,20 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
+
+
+def turn_policy(settings: Settings) -> TurnPolicy:
+    """When to speak, wait and stop. Raises SettingsError for a file that is none."""
+    policy = TurnPolicy(
+        end_pause_ms=settings.end_pause_ms,
+        unfinished_pause_ms=settings.unfinished_pause_ms,
+        filler_after_ms=settings.filler_after_ms,
+        fallback_after_ms=settings.fallback_after_ms,
+        silence_ms=settings.silence_ms,
+    )
+    if settings.turn_policy is None:
+        return policy
+    return read_policy(settings.turn_policy, policy)
 
 
 def _end_model(settings: Settings) -> OnnxEndModel:

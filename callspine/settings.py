@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     qdrant_api_key: SecretStr = SecretStr("")
 
     # --- turn-taking -------------------------------------------------------------------------
+    turn_policy: Path | None = None
+    """YAML of `TurnPolicy` fields, as `callspine turns replay --policy` tries them; it goes before the settings below."""
     end_model_dir: Path | None = None
     """What `callspine endpointing learn` wrote; empty: the model that ships."""
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
