@@ -15,12 +15,13 @@ os.environ.setdefault("BAML_LOG", "off")
 import typer
 from rich.console import Console
 
-from callspine import codec_commands, script_commands
+from callspine import codec_commands, knowledge_commands, script_commands
 from callspine.settings import SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(script_commands.app, name="script")
 app.add_typer(codec_commands.app, name="codec")
+app.add_typer(knowledge_commands.app, name="knowledge")
 
 
 def _add_what_needs_temporal() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from qdrant_client import AsyncQdrantClient
@@ -32,11 +32,11 @@ def server_collection(url: str, api_key: str | None) -> PassageCollection:
     return PassageCollection(client, is_local=False)
 
 
-@contextmanager
-def local_collection(folder: Path) -> Iterator[PassageCollection]:
+@asynccontextmanager
+async def local_collection(folder: Path) -> AsyncIterator[PassageCollection]:
     """The store in `folder`, which one process at a time may have open.
 
-    Local mode answers synchronously, and a filter over 2,000 points takes it 45 ms: it is opened to write, or to load
+    Local mode answers on the loop that asks, and a filter over 2,000 points takes it 45 ms: it is opened to write, or to load
     everything into a `Shelf`, never to be searched beside calls. Raises KnowledgeBusy while another has it open.
     """
     with only_ingest(folder):
@@ -52,12 +52,7 @@ def local_collection(folder: Path) -> Iterator[PassageCollection]:
         try:
             yield PassageCollection(client, is_local=True)
         finally:
-            # Not `await client.close()`: in local mode it only looks asynchronous, and this may be a cancelled task.
-            closing = client.close()
-            try:
-                closing.send(None)
-            except StopIteration:
-                pass
+            await client.close()
 
 
 def mark_changed(folder: Path) -> None:

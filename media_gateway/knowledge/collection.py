@@ -15,8 +15,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import httpx
+import numpy as np
 import numpy.typing as npt
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -121,10 +123,10 @@ class PassageCollection:
             raise trouble(error) from error
         if self._is_local:
             return  # has no payload indexes, and warns
-        indexes = {"script": tenant, "live": boolean, "within": keyword}
         try:
-            for field, schema in indexes.items():
-                await self._client.create_payload_index(COLLECTION, field, field_schema=schema)
+            await self._client.create_payload_index(COLLECTION, "script", field_schema=tenant)
+            await self._client.create_payload_index(COLLECTION, "within", field_schema=keyword)
+            await self._client.create_payload_index(COLLECTION, "live", field_schema=boolean)
         except TROUBLE as error:
             raise trouble(error) from error
 
@@ -163,13 +165,13 @@ class PassageCollection:
                         source=str(payload.get("source", "")),
                         text=str(payload.get("text", "")),
                         within=tuple(payload.get("within", ())),
-                        vector=vector[MODEL],  # type: ignore[arg-type]  # dense, by the schema
+                        vector=cast(list[float], vector[MODEL]),  # dense, by the schema
                     )
                 )
         return found
 
     async def write(
-        self, script_id: str, replacement: Replacement, vectors: npt.NDArray[Vector.dtype]
+        self, script_id: str, replacement: Replacement, vectors: npt.NDArray[np.float32]
     ) -> None:
         """Store a document whole, then show it and drop what it replaces. The same again changes nothing.
 
@@ -253,7 +255,7 @@ class PassageCollection:
     async def _scroll(
         self, filter: models.Filter, fields: list[str], *, vectors: bool
     ) -> AsyncIterator[models.Record]:
-        offset: models.ExtendedPointId | None = None
+        offset = None
         while True:
             try:
                 page, offset = await self._client.scroll(

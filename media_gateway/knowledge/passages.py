@@ -53,6 +53,11 @@ def read_folder(folder: Path) -> list[Chunk]:
     ]
 
 
+def names_in(folder: Path) -> frozenset[str]:
+    """What a stage's `knowledge` may hold: folders, files and headings that have passages. Blocks."""
+    return frozenset(name for chunk in read_folder(folder) for name in chunk.within)
+
+
 def read_document(path: Path, name: str) -> Document | BadFile:
     """One file's passages, or why there are none. Never raises for what a file may hold."""
     kind = _FORMATS.get(path.suffix.lower())

@@ -128,6 +128,8 @@ class Stage:
     """Set on final stages: the call ends with it once the opening was heard."""
     transfer: bool = False
     """A final stage after which the caller is connected to a person."""
+    knowledge: tuple[str, ...] | None = None
+    """What may be quoted here: files, folders (`prices/`) or headings (`cost.md#Savings`); None all, empty nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
