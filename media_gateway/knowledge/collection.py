@@ -204,11 +204,11 @@ class PassageCollection:
             await self._client.batch_update_points(COLLECTION, show, wait=True)
             seen = await self._client.retrieve(COLLECTION, ids, with_payload=["live"])
         except TROUBLE as error:
+            if isinstance(error, UnexpectedResponse) and error.status_code == 404:
+                raise _changed_by_another(document) from error  # a point to be shown is not there
             raise trouble(error) from error
         if sum((record.payload or {}).get("live") is True for record in seen) != len(ids):
-            raise KnowledgeBusy(
-                f"another ingest changed {document.name} at the same time: run it again"
-            )
+            raise _changed_by_another(document)
 
     async def remove(self, point_ids: Sequence[str]) -> None:
         """Delete points."""
@@ -272,6 +272,10 @@ class PassageCollection:
                 yield record
             if offset is None:
                 return
+
+
+def _changed_by_another(document: Document) -> KnowledgeBusy:
+    return KnowledgeBusy(f"another ingest changed {document.name} at the same time: run it again")
 
 
 def _is(key: str, value: str | bool) -> models.FieldCondition:
