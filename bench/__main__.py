@@ -8,6 +8,7 @@ import uvloop
 
 from bench import idle_calls, outbox, reply_path
 from bench.durability import acknowledged, history, knee, spoken_path
+from bench.knowledge import figures as knowledge
 
 ALL = {
     "reply_path": reply_path.main,
@@ -17,6 +18,7 @@ ALL = {
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "knowledge": knowledge.main,
 }
 
 

@@ -152,7 +152,7 @@ class Qdrant:
                 query = models.QueryRequest.model_validate(body)
                 return store.query_points(
                     name,
-                    query=query.query,  # type: ignore[arg-type]  # a list of numbers is all that is sent
+                    query=query.query,
                     using=query.using,
                     query_filter=query.filter,
                     limit=query.limit or 10,
