@@ -185,8 +185,9 @@ async def test_a_second_ingest_on_the_machine_is_refused(tmp_path: Path) -> None
         pass
 
 
+@pytest.mark.parametrize("moment", ["/points/batch", "/points"], ids=["not yet shown", "shown"])
 async def test_two_ingests_from_two_machines_end_with_one_of_both_and_one_is_told(
-    tmp_path: Path, embedder: Embedder
+    tmp_path: Path, embedder: Embedder, moment: str
 ) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
@@ -198,7 +199,7 @@ async def test_two_ingests_from_two_machines_end_with_one_of_both_and_one_is_tol
         (folders[0] / "a.md").write_text("# A\nnewer words of one")
 
         async def other_machine(at: str) -> None:
-            if at.endswith("/batch"):  # written, not yet shown
+            if at == f"POST /collections/{COLLECTION}{moment}":
                 made.before = None
                 await run(lambda: _server(made), folders[1], embedder)
 
