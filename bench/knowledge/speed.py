@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ LOOK_UPS = 300
 TICK_S = 0.001
 REST_S = 0.01
 """Between look-ups, so that the loop's own delay can be told from theirs."""
+
+_NEW = itertools.count()
+"""Makes words new, of all rows."""
 
 
 @dataclass
@@ -47,7 +51,7 @@ async def measure(
     watch = asyncio.create_task(loop.watch())
     took_ms = []
     for number in range(times):
-        words = asked[number % len(asked)] + (f" {number}" if new else "")
+        words = asked[number % len(asked)] + (f" {next(_NEW)}" if new else "")
         if before is not None:
             await before(words)
         began_s = time.perf_counter()
