@@ -29,7 +29,7 @@ from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
-from media_gateway.knowledge.store import QdrantKnowledge
+from media_gateway.knowledge.opening import open_knowledge
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
@@ -223,23 +223,19 @@ def _sound_of(settings: Settings) -> str:
 
 
 async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:
-    """One collection a script: a payload filter over all of them would be slow in local mode."""
-    found: dict[str, Knowledge] = {}
+    """By script id: those that have documents."""
+    documents = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
         compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it
-        if not script.knowledge:
-            continue
-        try:
-            found[script.script_id] = await QdrantKnowledge.open(
-                script_id=script.script_id,
-                folder=Path(path.parent, script.knowledge),
-                embedder=embedder,
-                url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
-                api_key=settings.qdrant_api_key.get_secret_value() or None,
-            )
-        except (OSError, UnicodeDecodeError) as error:
-            log.error("knowledge_not_read", file=str(path), reason=str(error))
-    return found
+        if script.knowledge:
+            documents[script.script_id] = path.parent / script.knowledge
+    return await open_knowledge(
+        documents,
+        embedder=embedder,
+        local_folder=settings.knowledge_dir,
+        url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
+        api_key=settings.qdrant_api_key.get_secret_value() or None,
+    )
 
 
 def run(settings: Settings) -> None:

@@ -117,8 +117,10 @@ class Settings(BaseSettings):
     """The script of calls that come in."""
     database_url: str = "sqlite:///var/callspine.db"
     qdrant_url: AnyUrl | None = None
-    """Empty: an embedded index in the gateway's memory."""
+    """Empty: Qdrant's local mode, in `knowledge_dir`."""
     qdrant_api_key: SecretStr = SecretStr("")
+    knowledge_dir: Path = Path("var/knowledge")
+    """The passages of local mode, made from the scripts' folders, for all gateways and ingests of the machine."""
 
     # --- turn-taking -------------------------------------------------------------------------
     end_pause_ms: int = Field(default=700, ge=100, le=5000)

@@ -158,6 +158,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         chosen["OUTBOX_DIR"] = str(settings.var_dir / "outbox")
     if "line_audio_dir" not in settings.model_fields_set:
         chosen["LINE_AUDIO_DIR"] = str(settings.var_dir / "line_audio")
+    if "knowledge_dir" not in settings.model_fields_set:
+        chosen["KNOWLEDGE_DIR"] = str(settings.var_dir / "knowledge")
     for name in stand_ins:
         chosen |= by_name[name]
     return {PREFIX + key: value for key, value in chosen.items()}
