@@ -21,6 +21,7 @@ from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
+from callspine.tracing import Tracing, open_tracing
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
@@ -30,6 +31,12 @@ from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.opening import open_knowledge
+from media_gateway.metrics.collected import GatewayState
+from media_gateway.metrics.loop_lag import LoopLag
+from media_gateway.metrics.page import metrics_router
+from media_gateway.metrics.ports import Several, VendorMeter
+from media_gateway.metrics.prometheus import GatewayMetrics
+from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
@@ -39,7 +46,7 @@ from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import TextToSpeech
+from media_gateway.speech.ports import SpeechToText, TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -62,15 +69,18 @@ async def serve(settings: Settings) -> None:
     """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
-    client = await connect(settings)
+    tracing = open_tracing(settings, "gateway", settings.gateway_id)
+    client = await connect(settings, interceptors=tracing.interceptors if tracing else ())
     sessions = Sessions()
     link = await open_link(settings, client, sessions)
     is_hurried = False
     try:
         async with directive_worker(client, settings.gateway_id, sessions):
-            is_hurried = await serve_with(settings, link, sessions)
+            is_hurried = await serve_with(settings, link, sessions, tracing)
     finally:
         await link.close(within_s=HURRIED_S if is_hurried else DELIVER_WITHIN_S)
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
         log.info("gateway_stopped", hurried=is_hurried)
 
 
@@ -91,16 +101,28 @@ async def open_link(settings: Settings, client: Client, sessions: Sessions) -> T
 
 
 async def serve_with(
-    settings: Settings, link: WorkflowLink, sessions: Sessions | None = None
+    settings: Settings,
+    link: WorkflowLink,
+    sessions: Sessions | None = None,
+    tracing: Tracing | None = None,
 ) -> bool:
     """Run a gateway on this link to the workflows until it is told to stop; True when it was told so twice."""
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
         recorder = await asyncio.to_thread(open_recorder, settings)
+        metrics = GatewayMetrics()
         parts = await compose(
-            settings, http, link, Sessions() if sessions is None else sessions, recorder
+            settings,
+            http,
+            link,
+            Sessions() if sessions is None else sessions,
+            recorder,
+            metrics,
+            tracing,
         )
+        lag = LoopLag(metrics.loop_was_late)
+        lag.start()
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -120,6 +142,7 @@ async def serve_with(
         try:
             await server.serve()
         finally:
+            lag.stop()
             if isinstance(recorder, FlightRecorder):
                 await asyncio.to_thread(recorder.close)
         return server.force_exit
@@ -144,6 +167,8 @@ async def compose(
     link: WorkflowLink,
     sessions: Sessions,
     recorder: Recorder,
+    metrics: GatewayMetrics,
+    tracing: Tracing | None,
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
@@ -156,7 +181,7 @@ async def compose(
         idle_timeout_s=settings.llm_idle_timeout_s,
     )
     await dialogue.warm()
-    embedder, voice = Embedder(), _voice(settings)
+    embedder, voice = Embedder(), _voice(settings, metrics)
     shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
     lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
@@ -164,6 +189,8 @@ async def compose(
         lines.want(fixed_lines(script))
         if openers is not None:
             openers.want(script)
+    ears = BatchedEars(OnnxEndModel(), took=metrics.ears_took)
+    metrics.registry.register(GatewayState(sessions, link, lambda: ears.counts))
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -176,14 +203,11 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=DeepgramSpeechToText(
-            base_url=base_url(settings.deepgram_base_url),
-            api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.deepgram_model,
-        ),
-        voice=voice,
-        ears=BatchedEars(OnnxEndModel()),
-        dialogue=dialogue,
+        recogniser=MeasuredRecogniser(_recogniser(settings), "deepgram", metrics),
+        # Lines that are spoken in advance are not: they would pass for turns that were fast or slow.
+        voice=MeasuredVoice(voice, "cartesia", metrics),
+        ears=ears,
+        dialogue=MeasuredDialogue(dialogue, "llm", metrics),
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
@@ -196,6 +220,8 @@ async def compose(
         ),
         recorder=recorder,
         sessions=sessions,
+        observers=Several(metrics, *((tracing.observers,) if tracing else ())),
+        pages=[metrics_router(metrics.registry, settings.metrics_token.get_secret_value())],
     )
 
 
@@ -207,12 +233,21 @@ def _hash_of(script: Path) -> str:
         return ""
 
 
-def _voice(settings: Settings) -> TextToSpeech:
+def _recogniser(settings: Settings) -> SpeechToText:
+    return DeepgramSpeechToText(
+        base_url=base_url(settings.deepgram_base_url),
+        api_key=settings.deepgram_api_key.get_secret_value(),
+        model=settings.deepgram_model,
+    )
+
+
+def _voice(settings: Settings, meter: VendorMeter) -> TextToSpeech:
     return CartesiaTextToSpeech(
         base_url=base_url(settings.cartesia_base_url),
         api_key=settings.cartesia_api_key.get_secret_value(),
         voice_id=settings.cartesia_voice_id,
         model=settings.cartesia_model,
+        meter=meter,
     )
 
 
