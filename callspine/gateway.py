@@ -22,8 +22,8 @@ from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
 from callspine.tracing import Tracing, open_tracing
+from callspine.vendors import models, recognisers, voices
 from media_gateway.app import create_app
-from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
 from media_gateway.ears.end_model import OnnxEndModel
@@ -34,7 +34,7 @@ from media_gateway.knowledge.opening import open_knowledge
 from media_gateway.metrics.collected import GatewayState
 from media_gateway.metrics.loop_lag import LoopLag
 from media_gateway.metrics.page import metrics_router
-from media_gateway.metrics.ports import Several, VendorMeter
+from media_gateway.metrics.ports import Several
 from media_gateway.metrics.prometheus import GatewayMetrics
 from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
 from media_gateway.opener_prefetch import OpenerVectors
@@ -42,11 +42,8 @@ from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
-from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import SpeechToText, TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -172,16 +169,11 @@ async def compose(
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
-    dialogue = BamlDialogue(
-        base_url=base_url(settings.llm_base_url),
-        api_key=settings.llm_api_key.get_secret_value(),
-        model=settings.llm_model,
-        http=http,
-        first_token_timeout_s=settings.llm_first_token_timeout_s,
-        idle_timeout_s=settings.llm_idle_timeout_s,
-    )
+    model_name, dialogue = next(iter(models(settings, http).items()))
     await dialogue.warm()
-    embedder, voice = Embedder(), _voice(settings, metrics)
+    embedder = Embedder()
+    voice_name, voice = next(iter(voices(settings, metrics).items()))
+    recogniser_name, recogniser = next(iter(recognisers(settings).items()))
     shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
     lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
@@ -203,11 +195,11 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=MeasuredRecogniser(_recogniser(settings), "deepgram", metrics),
+        recogniser=MeasuredRecogniser(recogniser, recogniser_name, metrics),
         # Lines that are spoken in advance are not: they would pass for turns that were fast or slow.
-        voice=MeasuredVoice(voice, "cartesia", metrics),
+        voice=MeasuredVoice(voice, voice_name, metrics),
         ears=ears,
-        dialogue=MeasuredDialogue(dialogue, "llm", metrics),
+        dialogue=MeasuredDialogue(dialogue, model_name, metrics),
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
@@ -231,24 +223,6 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
-
-
-def _recogniser(settings: Settings) -> SpeechToText:
-    return DeepgramSpeechToText(
-        base_url=base_url(settings.deepgram_base_url),
-        api_key=settings.deepgram_api_key.get_secret_value(),
-        model=settings.deepgram_model,
-    )
-
-
-def _voice(settings: Settings, meter: VendorMeter) -> TextToSpeech:
-    return CartesiaTextToSpeech(
-        base_url=base_url(settings.cartesia_base_url),
-        api_key=settings.cartesia_api_key.get_secret_value(),
-        voice_id=settings.cartesia_voice_id,
-        model=settings.cartesia_model,
-        meter=meter,
-    )
 
 
 def _sound_of(settings: Settings) -> str:

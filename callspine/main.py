@@ -75,6 +75,20 @@ def demo(
         sys.exit(asyncio.run(place(load_settings(), _console(), fault=fault)))
 
 
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Check keys, vendors, Temporal, public URL, stores and ports; status 1 when something needed fails."""
+    from callspine.doctor.visit import show, visit
+    from callspine.logs import configure
+    from callspine.running import settings_of_what_runs
+
+    configure("doctor", level=logging.CRITICAL)  # the table says it, once
+    findings = asyncio.run(visit(settings_of_what_runs(load_settings())))
+    sys.exit(0 if show(findings, _console(), as_json=as_json) else 1)
+
+
 def _console() -> Console:
     """As wide as the terminal; wide enough for the tables where there is none."""
     return Console() if sys.stdout.isatty() else Console(width=130)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
-    from temporalio.client import Interceptor
 
+    from callspine.tracing_workflows import CallTracing
     from media_gateway.metrics.ports import Observers
 
 CLOSE_WITHIN_MS = 2000
@@ -41,7 +41,7 @@ class Tracing:
         self._trace_of = partial(trace_of, share=share)
 
     @property
-    def interceptors(self) -> Sequence[Interceptor]:
+    def interceptors(self) -> Sequence[CallTracing]:
         """For the Temporal client; its workers trace, too."""
         from callspine.tracing_workflows import CallTracing  # needs the SDK, as the rest of it
 

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Protocol
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from media_gateway.ears.counts import EarCounts
-from media_gateway.ports import WorkflowLink
 from media_gateway.sessions import Sessions
 
 _BARGE_INS = {"resumed": "pauses_resumed", "yielded": "pauses_yielded"}
 _AHEAD = {"begun": "ahead_begun", "committed": "ahead_committed", "dropped": "ahead_dropped"}
 
 
+class Owed(Protocol):
+    """What the workflows have not acknowledged; see `WorkflowLink`."""
+
+    @property
+    def depth(self) -> int:
+        """Messages."""
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Seconds."""
+
+
 class GatewayState(Collector):
     """Calls, outbox, ears, and what became of turns. On the event loop: what it reads changes there."""
 
-    def __init__(
-        self, sessions: Sessions, link: WorkflowLink, ears: Callable[[], EarCounts]
-    ) -> None:
+    def __init__(self, sessions: Sessions, owed: Owed, ears: Callable[[], EarCounts]) -> None:
         self._sessions = sessions
-        self._link = link
+        self._owed = owed
         self._ears = ears
 
     def collect(self) -> Iterator[Metric]:
@@ -39,10 +49,10 @@ class GatewayState(Collector):
         yield GaugeMetricFamily(
             "callspine_outbox_depth",
             "Messages that Temporal has not acknowledged",
-            self._link.depth,
+            self._owed.depth,
         )
         yield GaugeMetricFamily(
-            "callspine_outbox_oldest_seconds", "Age of the oldest of them", self._link.oldest_age_s
+            "callspine_outbox_oldest_seconds", "Age of the oldest of them", self._owed.oldest_age_s
         )
         totals = self._sessions.totals_so_far()
         yield _by("callspine_barge_ins", "Sounds over a reply", "result", totals.counts, _BARGE_INS)

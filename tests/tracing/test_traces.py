@@ -55,7 +55,7 @@ def tracing(kept: Kept, share: float = 1.0) -> Tracing:
 
 def id_of(span: ReadableSpan) -> int:
     assert span.context is not None
-    return span.context.span_id
+    return int(span.context.span_id)
 
 
 TIMES = TurnTimings(
