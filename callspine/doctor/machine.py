@@ -21,6 +21,8 @@ from callspine.settings import (
     require_for_worker,
 )
 
+_MISSING = ".env.example explains each; `make up` chooses those of its stand-ins"
+
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
     """Those that begin as ours do and are none: a typing error leaves a setting at its default, and says nothing."""
@@ -37,18 +39,10 @@ def settings_check(settings: Settings, env_file: Path) -> Check:
     """Keys that are missing, and variables that are unknown."""
 
     async def ask() -> Told:
-        missing = []
-        for require in (require_for_gateway, require_for_worker):
-            try:
-                require(settings)
-            except SettingsError as error:
-                missing += str(error).splitlines()
-        if missing:
-            first = list(dict.fromkeys(missing))
+        if missing := _missing(settings):
             raise AilingError(
-                f"{len(first)} missing",
-                "; ".join(first)
-                + " (.env.example explains each; `make up` chooses those of its stand-ins)",
+                f"{len(missing)} missing or of no use",
+                "\n  ".join((_MISSING, *missing)),
             )
         names = {*os.environ, *dotenv_values(env_file)}
         if unknown := unknown_variables(names):
@@ -63,6 +57,18 @@ def settings_check(settings: Settings, env_file: Path) -> Check:
         return Told(what="complete")
 
     return Check(name="settings", ask=ask, remedy="see .env.example")
+
+
+def _missing(settings: Settings) -> list[str]:
+    """A line a variable: the first reason that a gateway or a worker gives for wanting it."""
+    reasons: dict[str, str] = {}
+    for require in (require_for_gateway, require_for_worker):
+        try:
+            require(settings)
+        except SettingsError as error:
+            for line in str(error).splitlines():
+                reasons.setdefault(line.split()[0], line)
+    return list(reasons.values())
 
 
 def ports_check(settings: Settings, http: httpx.AsyncClient) -> Check:

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 import httpx
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from callspine.doctor.findings import AilingError, Check, State, Told, off_loop
@@ -32,7 +32,9 @@ def database_check(settings: Settings) -> Check:
         try:
             engine = create_engine(url)
             with engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
+                inspect(
+                    connection
+                ).get_table_names()  # a file of another kind is found when it is read
             engine.dispose()
         except ModuleNotFoundError as error:
             raise AilingError(

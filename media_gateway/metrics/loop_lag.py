@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 
 EVERY_S = 0.25
 
@@ -20,9 +21,9 @@ class LoopLag:
 
     def start(self) -> None:
         """From now on."""
-        loop = asyncio.get_running_loop()
-        self._due_s = loop.time() + self._every_s
-        self._timer = loop.call_at(self._due_s, self._fired)
+        # Not the loop's own time: uvloop's stands still while it works, and knows whole milliseconds only.
+        self._due_s = perf_counter() + self._every_s
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._fired)
 
     def stop(self) -> None:
         """No more. Idempotent."""
@@ -31,5 +32,5 @@ class LoopLag:
             self._timer = None
 
     def _fired(self) -> None:
-        self._tell(max(0.0, asyncio.get_running_loop().time() - self._due_s))
+        self._tell(max(0.0, perf_counter() - self._due_s))
         self.start()

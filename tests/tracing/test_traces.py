@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI, Request, Response
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import StatusCode
@@ -29,6 +32,7 @@ from tests.durable.house import (
     until,
 )
 from tests.replay.test_replay import FILES, history
+from tests.servers import serving
 from workflows.call import CallWorkflow
 from workflows.contracts import activities as contract
 from workflows.contracts.payloads import CarrierStatus, StreamEnded, TurnKind, TurnTimings
@@ -241,3 +245,35 @@ def test_an_endpoint_without_the_packages_is_refused_with_the_remedy(
     settings = Settings(_env_file=None, otlp_endpoint="http://127.0.0.1:4318")
     with pytest.raises(SettingsError, match=r"CALLSPINE_OTLP_ENDPOINT.*callspine\[otel\]"):
         open_tracing(settings, "gateway")
+
+
+async def test_spans_arrive_at_a_collector_over_http() -> None:
+    got: list[ExportTraceServiceRequest] = []
+
+    def collector(_: str) -> FastAPI:
+        app = FastAPI()
+
+        @app.post("/v1/traces")
+        async def traces(request: Request) -> Response:
+            body = await request.body()
+            if request.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            got.append(ExportTraceServiceRequest.FromString(body))
+            return Response(media_type="application/x-protobuf")
+
+        return app
+
+    async with serving(collector) as url:
+        settings = Settings(_env_file=None, otlp_endpoint=url)
+        traced = open_tracing(settings, "gateway", "g1")
+        assert traced is not None
+        now_s = asyncio.get_running_loop().time()
+        stream = traced.observers.open("c4", epoch=1, started_s=now_s, is_resumed=False)
+        stream.closed(turns=0, is_lost=False)
+        await asyncio.to_thread(traced.close)
+    (batch,) = got[0].resource_spans
+    (span,) = batch.scope_spans[0].spans
+    assert int.from_bytes(span.trace_id) == trace_of("c4").trace_id
+    about = {item.key: item.value.string_value for item in batch.resource.attributes}
+    assert about["service.name"] == "callspine-gateway"
+    assert about["service.instance.id"] == "g1"
