@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from callspine.tracing_workflows import CallTracing
     from media_gateway.metrics.ports import Observers
 
-CLOSE_WITHIN_MS = 2000
+CLOSE_WITHIN_S = 2.0
 """For the last spans of a process that stops: a collector that hangs must not keep it."""
 _EXPORT_WITHIN_S = 5.0
 _given: ContextVar[CallTrace | None] = ContextVar("given", default=None)
@@ -53,8 +54,11 @@ class Tracing:
         return TracedStreams(self._tracer, self._trace_of)
 
     def close(self) -> None:
-        """Send what is left. Blocks, `CLOSE_WITHIN_MS` at most."""
-        self._provider.force_flush(CLOSE_WITHIN_MS)
+        """Send what is left. Blocks, `CLOSE_WITHIN_S` at most."""
+        # The SDK's own time limit for this is not kept: measured, an exporter that hangs is waited for.
+        last = Thread(target=self._provider.force_flush, daemon=True, name="last spans")
+        last.start()
+        last.join(CLOSE_WITHIN_S)
 
     def _root(self, call_id: str, start_ns: int, end_ns: int) -> None:
         """The call's own span, made when its workflow is over."""

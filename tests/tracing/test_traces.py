@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -245,6 +248,43 @@ def test_an_endpoint_without_the_packages_is_refused_with_the_remedy(
     settings = Settings(_env_file=None, otlp_endpoint="http://127.0.0.1:4318")
     with pytest.raises(SettingsError, match=r"CALLSPINE_OTLP_ENDPOINT.*callspine\[otel\]"):
         open_tracing(settings, "gateway")
+
+
+def test_a_process_does_not_wait_for_a_collector_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("callspine.tracing.CLOSE_WITHIN_S", 0.05)
+    asked, let_go = threading.Event(), threading.Event()
+
+    class Hanging(Kept):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            asked.set()
+            let_go.wait(30)
+            return super().export(spans)
+
+    kept = Hanging()
+    traced = tracing(kept)
+    traced._root("c5", 1, 2)
+    traced.close()
+    assert asked.wait(5)
+    assert kept.spans == [], "it is left behind"
+    let_go.set()
+
+
+def test_without_the_extra_everything_but_traces_is_there() -> None:
+    program = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter")):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import callspine.doctor.visit, callspine.gateway, callspine.worker
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_spans_arrive_at_a_collector_over_http() -> None:
