@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, Response, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 
 from callspine.doctor.carrier import account_check, public_url_check
@@ -68,7 +68,8 @@ async def test_another_auth_token_behind_the_url_is_found(
     assert "CALLSPINE_TWILIO_AUTH_TOKEN" in finding.remedy
 
 
-def _wide_open(_: str, *, checks_webhooks: bool = False) -> FastAPI:
+def _open_to_all(what: str) -> FastAPI:
+    """A gateway that asks for no signature at its webhook, or at its media socket."""
     app = FastAPI()
 
     @app.get("/health")
@@ -76,8 +77,9 @@ def _wide_open(_: str, *, checks_webhooks: bool = False) -> FastAPI:
         return {"status": "ok"}
 
     @app.post("/twilio/stream-status")
-    async def webhook() -> Response:
-        return Response(status_code=204)
+    async def webhook(request: Request) -> Response:
+        is_signed = "X-Twilio-Signature" in request.headers
+        return Response(status_code=204 if is_signed or what == "webhook" else 403)
 
     @app.websocket("/media")
     async def media(socket: WebSocket) -> None:
@@ -86,12 +88,15 @@ def _wide_open(_: str, *, checks_webhooks: bool = False) -> FastAPI:
     return app
 
 
-async def test_a_gateway_that_takes_what_nobody_signed_is_found(http: httpx.AsyncClient) -> None:
-    async with serving(_wide_open) as url:
+@pytest.mark.parametrize("what", ["webhook", "media socket"])
+async def test_a_gateway_that_takes_what_nobody_signed_is_found(
+    http: httpx.AsyncClient, what: str
+) -> None:
+    async with serving(lambda _: _open_to_all(what)) as url:
         one = settings(public_url=url, twilio_auth_token="t", twilio_api_base_url=NOBODY)
         finding = await found(public_url_check(one, http))
     assert finding.state is State.FAILED
-    assert "without a signature" in finding.what
+    assert finding.what == f"a {what} without a signature is taken"
 
 
 async def test_nobody_at_the_public_url(http: httpx.AsyncClient) -> None:

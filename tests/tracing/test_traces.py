@@ -141,8 +141,10 @@ async def test_a_call_is_one_trace_though_nobody_who_starts_it_traces() -> None:
     # What was commanded is what commands without tracing, and the other way round.
     await Replayer(workflows=[CallWorkflow]).replay_workflow(recorded)
     again = Kept()
-    interceptors = tracing(again).interceptors
-    await Replayer(workflows=[CallWorkflow], interceptors=interceptors).replay_workflow(recorded)
+    replaying = tracing(again)
+    replayer = Replayer(workflows=[CallWorkflow], interceptors=replaying.interceptors)
+    await replayer.replay_workflow(recorded)
+    replaying.close()
     assert again.spans == [], "a replay is nothing that happened"
 
 
