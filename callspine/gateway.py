@@ -181,7 +181,7 @@ async def compose(
         lines.want(fixed_lines(script))
         if openers is not None:
             openers.want(script)
-    ears = BatchedEars(OnnxEndModel(), took=metrics.ears_took)
+    ears = BatchedEars(_end_model(settings), took=metrics.ears_took)
     metrics.registry.register(GatewayState(sessions, link, lambda: ears.counts))
     return GatewayParts(
         gateway_id=settings.gateway_id,
@@ -223,6 +223,14 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
+
+
+def _end_model(settings: Settings) -> OnnxEndModel:
+    folder = settings.end_model_dir
+    try:
+        return OnnxEndModel() if folder is None else OnnxEndModel(folder)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}END_MODEL_DIR: {error}" if folder else str(error)) from None
 
 
 def _sound_of(settings: Settings) -> str:

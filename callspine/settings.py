@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """The passages of local mode, made from the scripts' folders, for all gateways and ingests of the machine."""
 
     # --- turn-taking -------------------------------------------------------------------------
+    end_model_dir: Path | None = None
+    """What `callspine endpointing learn` wrote; empty: the model that ships."""
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
     filler_after_ms: int = Field(default=1800, ge=200)
@@ -147,7 +149,7 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
-    @field_validator("flight_dir", "otlp_endpoint", "qdrant_url", mode="before")
+    @field_validator("end_model_dir", "flight_dir", "otlp_endpoint", "qdrant_url", mode="before")
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value

@@ -43,6 +43,8 @@ from media_gateway.turns.types import (
 
 MOST_STEPS = 500_000
 """Hours of a call: a run that is longer turns in circles."""
+MOST_AT_ONCE = 200
+"""Steps within a millisecond: a policy without any pause has the machine do without end what takes no time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +163,7 @@ class _Run:
         self.notes: list[str] = []
 
     def go(self, from_caller: deque[tuple[Ms, Event]], end: Ms) -> None:
-        now = Ms(0)
+        now, at_once = Ms(0), 0
         while not self._is_over:
             deadline = self._machine.deadline
             speaks_at, live = min(
@@ -177,6 +179,7 @@ class _Run:
             due = [at for at in (deadline, speaks_at, caller_at) if at is not None]
             if not due or min(due) > end:
                 return
+            at_once = at_once + 1 if min(due) <= now else 0
             now = Ms(max(now, min(due)))
             if deadline is not None and deadline <= now:
                 self._take(None, now)
@@ -184,7 +187,7 @@ class _Run:
                 self._tell(live, now)
             else:
                 self._take(from_caller.popleft()[1], now)
-            if len(self.steps) > MOST_STEPS:
+            if len(self.steps) > MOST_STEPS or at_once > MOST_AT_ONCE:
                 self.notes.append(f"given up at {now} ms: the run turns in circles")
                 return
         if from_caller:

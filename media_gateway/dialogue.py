@@ -13,11 +13,11 @@ import httpx
 from baml_py import ClientRegistry
 
 from baml_client import b
-from baml_client.type_builder import TypeBuilder
 from media_gateway.completion import read_to_end, tokens_of
+from media_gateway.errors import NoUsableReply
 from media_gateway.ports import PreparedReply, ReplyPart, ReplyRequest, ReplyTrace
 from media_gateway.reply_reader import ReplyReader, is_whole
-from media_gateway.turn_prompt import NO_TURN, TurnQuestion, context_with_holes, moves_type
+from media_gateway.turn_prompt import NO_TURN, TurnQuestion, context_with_holes, written_moves
 
 _CLIENT = "Chosen"
 LONGEST_REPLY_CHARACTERS = 4000
@@ -51,12 +51,8 @@ class BamlDialogue:
         """See `Dialogue`. BAML's first turn of a process takes a quarter of a second: one is built and read unsent."""
         if not self._is_warm:
             self._is_warm = True
-            builder = TypeBuilder()
-            builder.NextMove.add_value("goodbye").alias("bye")
-            await b.stream_request.TakeTurn(
-                NO_TURN, {"tb": builder, "client_registry": self._registry}
-            )
-            ReplyReader({"bye": "goodbye"}, builder).finish('{"m":"bye","say":"Bye."}')
+            await b.stream_request.TakeTurn(NO_TURN, {"client_registry": self._registry})
+            ReplyReader({"bye": "goodbye"}).finish('{"bye":"Bye."}')
         with suppress(httpx.HTTPError):  # any answer will do, and the turn itself tells of none
             await self._http.head(self._base_url, timeout=WARM_WITHIN_S)
 
@@ -73,7 +69,7 @@ class BamlDialogue:
         """Stream a reply; see `Dialogue`."""
         if not isinstance(prepared, TurnQuestion) or not prepared.fits(request):
             prepared = await self._prepare(request)
-        reader = ReplyReader(prepared.written, prepared.builder)
+        reader = ReplyReader(prepared.written)
         text = ""
         tokens = tokens_of(
             self._http,
@@ -88,7 +84,8 @@ class BamlDialogue:
             async for token in tokens:
                 text += token
                 if len(text) > LONGEST_REPLY_CHARACTERS:
-                    break
+                    # Not even looked at: nested deeply enough, it would end the process in BAML's parser.
+                    raise NoUsableReply("malformed")
                 for part in reader.read(text):
                     yield part
                 if "}" in token and is_whole(text):
@@ -101,14 +98,12 @@ class BamlDialogue:
             yield part
 
     async def _prepare(self, request: ReplyRequest) -> TurnQuestion:
-        builder, written = moves_type(request)
         built = await b.stream_request.TakeTurn(
-            context_with_holes(request), {"tb": builder, "client_registry": self._registry}
+            context_with_holes(request), {"client_registry": self._registry}
         )
         return TurnQuestion(
             request=request,
-            written=written,
-            builder=builder,
+            written=written_moves(request),
             url=built.url,
             headers={k: v for k, v in built.headers.items() if k != "baml-original-url"},
             body=built.body.json(),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from media_gateway.turns.backchannels import OverAgent
+from media_gateway.turns.backchannels import OverAgent, is_urgent
 from media_gateway.turns.moves import Moves
 from media_gateway.turns.types import (
     AgentTurnOpened,
@@ -134,9 +134,7 @@ class TurnMachine(Moves):
             case AgentTurnOpened():
                 return self._agent_opened(event)
             case AgentWords():
-                if event.reply_id in (self._reply_id, self._ahead.reply_id):
-                    self._overlap.agent_says(event)
-                return []
+                return self._agent_says(event)
             case ReplyStarted() | ReplyPaused() | ReplyPlayed() | ReplyFailed():
                 return self._reply_told(event)
             case ScriptEnded():
@@ -187,7 +185,10 @@ class TurnMachine(Moves):
 
     def _pause_over_at(self) -> Ms:
         return self._evidence.pause_over_at(
-            self._caller, since=self._since, learnt_ms=self._pauses.learnt_ms
+            self._caller,
+            since=self._since,
+            learnt_ms=self._pauses.learnt_ms,
+            ahead=self._ahead,
         )
 
     # --- the caller's sounds and words ---------------------------------------------------------
@@ -203,6 +204,8 @@ class TurnMachine(Moves):
             case Floor.OPEN if caller.wants_floor:
                 caller.forget_spent()
                 self._move(Floor.CALLER)
+            case Floor.PAUSE if event.is_faint:
+                pass  # a voice in the background does not take the turn up again; words of it would
             case Floor.PAUSE:
                 if caller.words:
                     self._pauses.went_on(paused_ms)
@@ -253,8 +256,10 @@ class TurnMachine(Moves):
                     )
                 return self._close_if_over(self._drop_ahead(unless_for=caller.words))
             case Floor.AGENT | Floor.OVERLAP:
-                # The rest of a sentence that was answered too early was not said over the answer: it waits its turn.
-                return [] if is_rest else self._words_over_reply()
+                # The rest of a sentence that was answered too early was not said over the answer: it waits its turn,
+                # unless it may be an opt-out.
+                waits = is_rest and not is_urgent(caller.words)
+                return [] if waits else self._words_over_reply()
             case Floor.THINKING | Floor.ENDED:
                 pass
         return commands
@@ -279,11 +284,13 @@ class TurnMachine(Moves):
             return []
         if closed := self._close_if_over():
             return closed
-        if p < self._policy.eager_p or not self._ahead.may_begin(words):
+        if p < self._policy.eager_p:
             return []
+        flush = self._flush() if self._caller.flush_at is not None else []
+        if not self._ahead.may_begin(words):
+            return flush
         reply_id = self.next_reply_id()
         self._ahead.begin(reply_id, words)
-        flush = self._flush() if self._caller.flush_at is not None else []
         return [*flush, BeginReply(reply_id=reply_id, caller_words=words, is_ahead=True)]
 
     def _close_if_over(self, before: Sequence[Command] = ()) -> list[Command]:
@@ -321,6 +328,18 @@ class TurnMachine(Moves):
         self._is_interruptible = False
         self._resumes = event.resumes
         return commands
+
+    def _agent_says(self, event: AgentWords) -> list[Command]:
+        if event.reply_id not in (self._reply_id, self._ahead.reply_id):
+            return []
+        self._overlap.agent_says(event)
+        if not event.are_opener:
+            return []
+        if event.reply_id != self._ahead.reply_id:
+            self._has_opener = True
+            return []
+        self._ahead.has_opener = True
+        return self._close_if_over()
 
     def _reply_told(
         self, event: ReplyStarted | ReplyPaused | ReplyPlayed | ReplyFailed

@@ -92,8 +92,11 @@ class Overlap:
         """What the caller's unanswered words are."""
         if self._is_first_line and caller.words and is_greeting(caller.words):
             return OverAgent.BACKCHANNEL
+        is_faint = self._is_faint(caller)
         said = tuple(word for _, words in self._said for word in words)
-        return judge(caller.words, agent_words=said, is_faint=self._is_faint(caller))
+        if self._is_near_end and not is_faint:
+            said = ()  # "Friday at two" is the answer to "Thursday at ten or Friday at two?"
+        return judge(caller.words, agent_words=said, is_faint=is_faint)
 
     def is_yielded_to(self, caller: Caller) -> bool:
         """Whether his words take the floor, from a reply that may be interrupted."""

@@ -104,7 +104,7 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         load_settings()
 
 
-@pytest.mark.parametrize("name", ["qdrant_url", "otlp_endpoint", "flight_dir"])
+@pytest.mark.parametrize("name", ["qdrant_url", "otlp_endpoint", "flight_dir", "end_model_dir"])
 def test_an_empty_variable_turns_off_what_is_off_by_default(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_picture_can_be_had_without_a_policy_and_of_a_part(file: Path, tmp_pat
         ("", "write one `field: value` a line"),
         ("- a", "write one `field: value` a line"),
         ("a: [", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
         ("2024-13-45", "is not YAML"),
     ],
 )

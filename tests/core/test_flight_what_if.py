@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -262,3 +262,10 @@ def test_a_run_that_ends_before_the_record_says_so() -> None:
     assert would_be.notes == (
         "the call would have ended at 8800 ms: the rest of the record is not used",
     )
+
+
+def test_a_policy_without_any_pause_is_given_up_at_once() -> None:
+    none = {field.name: 0 for field in fields(TurnPolicy) if field.name.endswith("_ms")}
+    _, would_be, _ = _tried(_plain_call(), **none)
+    assert "circles" in would_be.notes[-1]
+    assert len(would_be.steps) < 1000

@@ -74,7 +74,7 @@ def test_final_words_that_never_come_are_waited_for_but_not_for_ever() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1800, InterimWords(text="yes sure"))
     driver.at(2000, SpeechStopped()).at(2000 + POLICY.longest_pause_ms)
 
-    assert driver.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="yes sure"))]
+    assert driver.commands(BeginReply) == [(3800, BeginReply(reply_id=2, caller_words="yes sure"))]
 
 
 def test_a_noise_without_words_opens_the_floor_again() -> None:
@@ -204,6 +204,18 @@ def test_a_sentence_that_begins_after_the_resume_line_did_is_whole() -> None:
     ]
 
 
+def test_an_answer_that_takes_the_place_of_the_resume_line_drops_no_words() -> None:
+    driver = Driver()
+    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id(), resumes=True))
+    driver.at(100, SpeechStarted(at=Ms(80))).at(900, SpeechStopped(at=Ms(800)))
+    driver.at(1000, FinalWords(text="who is this")).at(1500, OrderCame())
+    driver.at(1600, SpeechStarted()).at(1900, InterimWords(text="I said stop"))
+
+    driver.at(2000, ReplyStarted(reply_id=2, interruptible=True))
+
+    assert driver.machine.caller_words == "I said stop"
+
+
 def test_words_that_a_lost_recogniser_did_not_finish_count_as_they_stood() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1900, InterimWords(text="dana at example"))
     driver.at(2000, RecogniserLost()).at(2300, InterimWords(text="dot com"))
@@ -222,6 +234,14 @@ def test_words_before_a_key_or_an_order_go_with_it() -> None:
         (2900, InterruptReply(reply_id=2)),
         (2900, ObeyOrder(reply_id=3, caller_words="my bill is one eighty")),
     ]
+
+
+def test_words_that_went_with_an_order_are_told_and_answered_no_second_time() -> None:
+    driver = _answering("my bill is one eighty").at(2900, OrderCame()).at(2950, OrderCame())
+    assert driver.said[-1] == (2950, ObeyOrder(reply_id=4))
+
+    driver.at(40_000)  # the answer never comes
+    assert len(driver.commands(BeginReply)) == 1
 
 
 def test_an_order_does_not_stop_the_last_words_of_a_call() -> None:

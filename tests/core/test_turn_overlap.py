@@ -420,3 +420,23 @@ def test_old_news_of_a_reply_that_was_stopped_changes_nothing() -> None:
     driver.at(4320, ReplyPlayed(reply_id=2)).at(4330, ReplyFailed(reply_id=2))
     assert driver.machine.floor is Floor.CALLER
     assert _over(driver) == [(4060, PAUSE), (4300, YIELD)]
+
+
+def test_an_offer_repeated_as_its_last_word_is_said_is_the_answer_to_it() -> None:
+    driver = speaking()
+    driver.unheard_ms = 400
+    driver.at(
+        3000, AgentWords(reply_id=2, text="Thursday at ten or Friday at two in the afternoon?")
+    )
+    driver.at(4000, SpeechStarted()).at(4300, InterimWords(text="friday at two in the afternoon"))
+    assert _over(driver)[1:] == [(4300, YIELD)]
+
+
+def test_a_voice_in_the_background_does_not_take_a_paused_turn_up_again() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2200, FinalWords(text="yes sure")).at(2300, SpeechStarted(is_faint=True))
+    assert driver.machine.floor is Floor.PAUSE
+    driver.at(9000)
+    assert [command for _, command in driver.commands(BeginReply)] == [
+        BeginReply(reply_id=2, caller_words="yes sure")
+    ]
