@@ -42,7 +42,7 @@ chaos: $(STAMP)  ## break the system under live calls: kills, outages, takeovers
 
 lock: $(STAMP)  ## renew requirements.lock: hashes, no index, no URL
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra local --extra postgres --extra endpointing --extra dev --universal --python-version 3.11 --upgrade \
+	@$(BIN)/uv pip compile pyproject.toml --extra local --extra postgres --extra endpointing --extra otel --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
 clean:  ## remove what the verbs made

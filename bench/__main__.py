@@ -8,6 +8,7 @@ import uvloop
 
 from bench import density, ears, idle_calls, outbox, reply_path, turns
 from bench.durability import acknowledged, history, knee, spoken_path
+from bench.knowledge import figures as knowledge
 
 ALL = {
     "reply_path": reply_path.main,
@@ -20,6 +21,7 @@ ALL = {
     "knee": knee.main,
     "turns": turns.main,
     "density": density.main,
+    "knowledge": knowledge.main,
 }
 
 

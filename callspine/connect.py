@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from temporalio.client import Client
+from collections.abc import Sequence
+
+from temporalio.client import Client, Interceptor
 from temporalio.converter import (
     DataConverter,
     DefaultFailureConverter,
     DefaultPayloadConverter,
 )
+from temporalio.runtime import Runtime
 
 from callspine.privacy.codec import AesGcmCodec
 from callspine.privacy.failures import EncodingFailureConverter
@@ -19,13 +22,20 @@ from callspine.privacy.words_codec import WordsCodec
 from callspine.settings import Settings, SettingsError
 
 
-async def connect(settings: Settings) -> Client:
+async def connect(
+    settings: Settings,
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    runtime: Runtime | None = None,
+) -> Client:
     """A Temporal client. Raises SettingsError naming the address when nothing answers there."""
     try:
         return await Client.connect(
             settings.temporal_address,
             namespace=settings.temporal_namespace,
             data_converter=data_converter(settings),
+            interceptors=interceptors,
+            runtime=runtime,
         )
     except RuntimeError as error:
         raise SettingsError(

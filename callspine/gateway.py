@@ -21,26 +21,30 @@ from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
+from callspine.tracing import Tracing, open_tracing
 from callspine.turn_policy_file import read_policy
+from callspine.vendors import models, recognisers, voices
 from media_gateway.app import create_app
-from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
 from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
-from media_gateway.knowledge.store import QdrantKnowledge
+from media_gateway.knowledge.opening import open_knowledge
+from media_gateway.metrics.collected import GatewayState
+from media_gateway.metrics.loop_lag import LoopLag
+from media_gateway.metrics.page import metrics_router
+from media_gateway.metrics.ports import Several
+from media_gateway.metrics.prometheus import GatewayMetrics
+from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
-from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -63,15 +67,18 @@ async def serve(settings: Settings) -> None:
     """Run a gateway until it is told to stop. Raises SettingsError before anything starts."""
     require_for_gateway(settings)
     refuse_busy_port(settings.host, settings.port, "CALLSPINE_PORT")
-    client = await connect(settings)
+    tracing = open_tracing(settings, "gateway", settings.gateway_id)
+    client = await connect(settings, interceptors=tracing.interceptors if tracing else ())
     sessions = Sessions()
     link = await open_link(settings, client, sessions)
     is_hurried = False
     try:
         async with directive_worker(client, settings.gateway_id, sessions):
-            is_hurried = await serve_with(settings, link, sessions)
+            is_hurried = await serve_with(settings, link, sessions, tracing)
     finally:
         await link.close(within_s=HURRIED_S if is_hurried else DELIVER_WITHIN_S)
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
         log.info("gateway_stopped", hurried=is_hurried)
 
 
@@ -92,16 +99,28 @@ async def open_link(settings: Settings, client: Client, sessions: Sessions) -> T
 
 
 async def serve_with(
-    settings: Settings, link: WorkflowLink, sessions: Sessions | None = None
+    settings: Settings,
+    link: WorkflowLink,
+    sessions: Sessions | None = None,
+    tracing: Tracing | None = None,
 ) -> bool:
     """Run a gateway on this link to the workflows until it is told to stop; True when it was told so twice."""
     # Turns are many seconds apart: the default of 5 s would cost most of them a new TLS handshake.
     limits = httpx.Limits(keepalive_expiry=KEEP_MODEL_CONNECTION_S)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
         recorder = await asyncio.to_thread(open_recorder, settings)
+        metrics = GatewayMetrics()
         parts = await compose(
-            settings, http, link, Sessions() if sessions is None else sessions, recorder
+            settings,
+            http,
+            link,
+            Sessions() if sessions is None else sessions,
+            recorder,
+            metrics,
+            tracing,
         )
+        lag = LoopLag(metrics.loop_was_late)
+        lag.start()
         config = uvicorn.Config(
             create_app(parts),
             host=settings.host,
@@ -121,6 +140,7 @@ async def serve_with(
         try:
             await server.serve()
         finally:
+            lag.stop()
             if isinstance(recorder, FlightRecorder):
                 await asyncio.to_thread(recorder.close)
         return server.force_exit
@@ -145,19 +165,16 @@ async def compose(
     link: WorkflowLink,
     sessions: Sessions,
     recorder: Recorder,
+    metrics: GatewayMetrics,
+    tracing: Tracing | None,
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
-    dialogue = BamlDialogue(
-        base_url=base_url(settings.llm_base_url),
-        api_key=settings.llm_api_key.get_secret_value(),
-        model=settings.llm_model,
-        http=http,
-        first_token_timeout_s=settings.llm_first_token_timeout_s,
-        idle_timeout_s=settings.llm_idle_timeout_s,
-    )
+    model_name, dialogue = next(iter(models(settings, http).items()))
     await dialogue.warm()
-    embedder, voice = Embedder(), _voice(settings)
+    embedder = Embedder()
+    voice_name, voice = next(iter(voices(settings, metrics).items()))
+    recogniser_name, recogniser = next(iter(recognisers(settings).items()))
     shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
     lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
@@ -165,6 +182,8 @@ async def compose(
         lines.want(fixed_lines(script))
         if openers is not None:
             openers.want(script)
+    ears = BatchedEars(_end_model(settings), took=metrics.ears_took)
+    metrics.registry.register(GatewayState(sessions, link, lambda: ears.counts))
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -177,20 +196,19 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=DeepgramSpeechToText(
-            base_url=base_url(settings.deepgram_base_url),
-            api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.deepgram_model,
-        ),
-        voice=voice,
-        ears=BatchedEars(_end_model(settings)),
-        dialogue=dialogue,
+        recogniser=MeasuredRecogniser(recogniser, recogniser_name, metrics),
+        # Lines that are spoken in advance are not: they would pass for turns that were fast or slow.
+        voice=MeasuredVoice(voice, voice_name, metrics),
+        ears=ears,
+        dialogue=MeasuredDialogue(dialogue, model_name, metrics),
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
         policy=turn_policy(settings),
         recorder=recorder,
         sessions=sessions,
+        observers=Several(metrics, *((tracing.observers,) if tracing else ())),
+        pages=[metrics_router(metrics.registry, settings.metrics_token.get_secret_value())],
     )
 
 
@@ -224,15 +242,6 @@ def _end_model(settings: Settings) -> OnnxEndModel:
         raise SettingsError(f"{PREFIX}END_MODEL_DIR: {error}" if folder else str(error)) from None
 
 
-def _voice(settings: Settings) -> TextToSpeech:
-    return CartesiaTextToSpeech(
-        base_url=base_url(settings.cartesia_base_url),
-        api_key=settings.cartesia_api_key.get_secret_value(),
-        voice_id=settings.cartesia_voice_id,
-        model=settings.cartesia_model,
-    )
-
-
 def _sound_of(settings: Settings) -> str:
     """All that makes the voice sound as it does: lines spoken by another one are not its."""
     address = base_url(settings.cartesia_base_url)
@@ -240,23 +249,19 @@ def _sound_of(settings: Settings) -> str:
 
 
 async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:
-    """One collection a script: a payload filter over all of them would be slow in local mode."""
-    found: dict[str, Knowledge] = {}
+    """By script id: those that have documents."""
+    documents = {}
     for path, script in usable_scripts(settings.scripts_dir).items():
         compiled_script(path.read_text(encoding="utf-8"))  # before the first call asks for it
-        if not script.knowledge:
-            continue
-        try:
-            found[script.script_id] = await QdrantKnowledge.open(
-                script_id=script.script_id,
-                folder=Path(path.parent, script.knowledge),
-                embedder=embedder,
-                url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
-                api_key=settings.qdrant_api_key.get_secret_value() or None,
-            )
-        except (OSError, UnicodeDecodeError) as error:
-            log.error("knowledge_not_read", file=str(path), reason=str(error))
-    return found
+        if script.knowledge:
+            documents[script.script_id] = path.parent / script.knowledge
+    return await open_knowledge(
+        documents,
+        embedder=embedder,
+        local_folder=settings.knowledge_dir,
+        url=base_url(settings.qdrant_url) if settings.qdrant_url else None,
+        api_key=settings.qdrant_api_key.get_secret_value() or None,
+    )
 
 
 def run(settings: Settings) -> None:

@@ -15,7 +15,13 @@ os.environ.setdefault("BAML_LOG", "off")
 import typer
 from rich.console import Console
 
-from callspine import codec_commands, endpointing_commands, script_commands, turns_commands
+from callspine import (
+    codec_commands,
+    endpointing_commands,
+    knowledge_commands,
+    script_commands,
+    turns_commands,
+)
 from callspine.settings import SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -23,6 +29,7 @@ app.add_typer(script_commands.app, name="script")
 app.add_typer(codec_commands.app, name="codec")
 app.add_typer(turns_commands.app, name="turns")
 app.add_typer(endpointing_commands.app, name="endpointing")
+app.add_typer(knowledge_commands.app, name="knowledge")
 
 
 def _add_what_needs_temporal() -> None:
@@ -66,6 +73,20 @@ def demo(
 
     with _failures_told():
         sys.exit(asyncio.run(place(load_settings(), _console(), fault=fault)))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Check keys, vendors, Temporal, public URL, stores and ports; status 1 when something needed fails."""
+    from callspine.doctor.visit import show, visit
+    from callspine.logs import configure
+    from callspine.running import settings_of_what_runs
+
+    configure("doctor", level=logging.CRITICAL)  # the table says it, once
+    findings = asyncio.run(visit(settings_of_what_runs(load_settings())))
+    sys.exit(0 if show(findings, _console(), as_json=as_json) else 1)
 
 
 def _console() -> Console:

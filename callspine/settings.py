@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     codec_ui_origin: str = ""
     """The Temporal UI's origin, the only one whose pages may ask the codec server. Empty: the embedded UI's."""
 
+    # --- what it tells of itself (docs/operating.md) -------------------------------------------
+    metrics_token: SecretStr = SecretStr("")
+    """Bearer token for `/metrics`, and needed by who asks from another machine. Empty: only this machine may ask."""
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Where a worker serves `/metrics`, Temporal's own included; each worker of a machine needs its own. 0: nowhere."""
+    otlp_endpoint: AnyUrl | None = None
+    """Base URL of an OpenTelemetry collector's OTLP/HTTP receiver; needs the extra `otel`. Empty: no traces are made."""
+    trace_share: float = Field(default=1.0, ge=0, le=1)
+    """Of calls that are traced, whole ones; the same in every process."""
     flight_dir: Path | None = None
     """Turn-taking is recorded here, a file a stream (docs/flight-recorder.md); it holds callers' words. Empty: it is not."""
 
@@ -117,8 +127,10 @@ class Settings(BaseSettings):
     """The script of calls that come in."""
     database_url: str = "sqlite:///var/callspine.db"
     qdrant_url: AnyUrl | None = None
-    """Empty: an embedded index in the gateway's memory."""
+    """Empty: Qdrant's local mode, in `knowledge_dir`."""
     qdrant_api_key: SecretStr = SecretStr("")
+    knowledge_dir: Path = Path("var/knowledge")
+    """The passages of local mode, made from the scripts' folders, for all gateways and ingests of the machine."""
 
     # --- turn-taking -------------------------------------------------------------------------
     turn_policy: Path | None = None
@@ -139,7 +151,7 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
-    @field_validator("flight_dir", mode="before")
+    @field_validator("end_model_dir", "flight_dir", "otlp_endpoint", "qdrant_url", mode="before")
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value

@@ -12,6 +12,7 @@ from pathlib import Path
 from callspine.connect import connect
 from callspine.ports import refuse_busy_port
 from callspine.privacy.codec_server import require_safe_host
+from callspine.running import told_while_running
 from callspine.settings import (
     PREFIX,
     Settings,
@@ -94,12 +95,13 @@ async def running_system(
         await promote(
             await connect(effective), effective.worker_build_id, within_s=_PROMOTED_WITHIN_S
         )
-        yield System(
-            settings=effective,
-            supervisor=supervisor,
-            ui_url=f"http://{_LOOPBACK}:{settings.temporal_ui_port}",
-            record_dir=record_dir,
-        )
+        with told_while_running(var, environment):
+            yield System(
+                settings=effective,
+                supervisor=supervisor,
+                ui_url=f"http://{_LOOPBACK}:{settings.temporal_ui_port}",
+                record_dir=record_dir,
+            )
 
 
 def codec_endpoint(settings: Settings) -> str:
@@ -158,6 +160,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
         chosen["OUTBOX_DIR"] = str(settings.var_dir / "outbox")
     if "line_audio_dir" not in settings.model_fields_set:
         chosen["LINE_AUDIO_DIR"] = str(settings.var_dir / "line_audio")
+    if "knowledge_dir" not in settings.model_fields_set:
+        chosen["KNOWLEDGE_DIR"] = str(settings.var_dir / "knowledge")
     for name in stand_ins:
         chosen |= by_name[name]
     return {PREFIX + key: value for key, value in chosen.items()}

@@ -29,9 +29,11 @@ from activities.post_call import PostCallActivities
 from activities.reconcile import ReconcileActivities
 from activities.scripts import ScriptActivities
 from callspine.connect import connect
+from callspine.metrics import served, worker_metrics
 from callspine.reconciler import ensure_schedule_or_tell
 from callspine.run_workers import run_until
 from callspine.settings import Settings, base_url, require_for_worker
+from callspine.tracing import open_tracing
 from callspine.versions import pinned_to
 from workflows import search_attributes
 from workflows.call import CallWorkflow
@@ -60,7 +62,15 @@ ACTIVITY_THREADS = 16
 async def serve(settings: Settings) -> None:
     """Run a worker until SIGINT or SIGTERM. Raises SettingsError before anything starts."""
     require_for_worker(settings)
-    client = await connect(settings)
+    metrics, tracing = worker_metrics(settings), open_tracing(settings, "worker")
+    client = await connect(
+        settings,
+        interceptors=[
+            *(tracing.interceptors if tracing else ()),
+            *((metrics,) if metrics else ()),
+        ],
+        runtime=metrics.runtime if metrics else None,
+    )
     await ensure_search_attributes(client)
     await ensure_schedule_or_tell(client, every_s=settings.reconcile_every_s)
     stop = asyncio.Event()
@@ -70,14 +80,19 @@ async def serve(settings: Settings) -> None:
     scripts = ScriptActivities(settings.scripts_dir, ScriptArchive(store.engine))
     await asyncio.to_thread(scripts.archive_folder)
     with ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity") as threads:
-        await run_until(
-            stop,
-            workers(client, settings, store, scripts, threads),
-            ready=lambda: log.info(
-                "worker_ready", temporal=settings.temporal_address, build=settings.worker_build_id
-            ),
-        )
+        async with served(metrics, settings):
+            await run_until(
+                stop,
+                workers(client, settings, store, scripts, threads),
+                ready=lambda: log.info(
+                    "worker_ready",
+                    temporal=settings.temporal_address,
+                    build=settings.worker_build_id,
+                ),
+            )
     store.close()
+    if tracing is not None:
+        await asyncio.to_thread(tracing.close)
     log.info("worker_stopped")
 
 

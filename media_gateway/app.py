@@ -30,6 +30,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
     app.state.parts = parts
     app.include_router(webhooks.router)
     app.include_router(media_socket.router)
+    for page in parts.pages:
+        app.include_router(page)
 
     @app.get("/health")
     async def health(response: Response) -> dict[str, str | int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fastapi import APIRouter
+
 from media_gateway.ears.ports import Ears
+from media_gateway.metrics.ports import Observers, Several
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
@@ -43,5 +46,9 @@ class GatewayParts:
     openers: OpenerVectors | None = None
     """None: no reply begins before its own words are there."""
     recorder: Recorder = field(default_factory=NoRecorder)
+    observers: Observers = field(default_factory=Several)
+    """Told of every stream: metrics, traces."""
+    pages: Sequence[APIRouter] = ()
+    """What is served besides, `/metrics` for one."""
     policy: TurnPolicy = field(default_factory=TurnPolicy)
     sessions: Sessions = field(default_factory=Sessions)

@@ -125,8 +125,13 @@ class Dialogue(Protocol):
 class Knowledge(Protocol):
     """The passages that a script may quote."""
 
-    async def search(self, words: str, *, limit: int = 3) -> tuple[Passage, ...]:
-        """Best passages first. Never raises and never blocks the loop: on any trouble, none."""
+    async def search(
+        self, words: str, *, limit: int = 3, within: tuple[str, ...] | None = None
+    ) -> tuple[Passage, ...]:
+        """Best passages first. Never raises and never blocks the loop: on any trouble, none.
+
+        `within` is what the stage allows (`Stage.knowledge`): files, folders or headings; None allows all, empty none.
+        """
 
     async def close(self) -> None:
         """Release the store. Idempotent."""

@@ -49,7 +49,7 @@ class Replying:
 
     def heard(self, caller_words: str) -> None:
         """The caller's words so far: look up and prepare what a reply to them would need."""
-        self._prefetch.want(caller_words)
+        self._prefetch.want(caller_words, self._quotable())
         self._openers.want(caller_words)
         if self._speaker.turn is None and not self._record.is_over:
             self._head_start.want(self._record.request())
@@ -99,7 +99,7 @@ class Replying:
     async def _reply(self, turn: AgentTurn) -> None:
         """Ask the model, check its move, speak."""
         await self._open(turn)
-        passages = await self._prefetch.passages(turn.caller_words)
+        passages = await self._prefetch.passages(turn.caller_words, self._quotable())
         turn.passages = tuple(passage.source for passage in passages)
         request = self._record.request(turn.caller_words, passages)
         if turn.opener is not None:
@@ -129,6 +129,10 @@ class Replying:
                 proposed = "" if error.proposed_move in allowed else error.proposed_move
                 _, after = await self._choose(turn, MoveChosen(move=proposed, slots={}))
         await self._lines(turn, after)
+
+    def _quotable(self) -> tuple[str, ...] | None:
+        """What the stage allows to be quoted; see `Knowledge.search`."""
+        return self._record.script.stages[self._record.state.stage].knowledge
 
     async def _open(self, turn: AgentTurn) -> None:
         """Short first words, if they are ready and certain to fit: heard while the model still thinks."""

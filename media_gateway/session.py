@@ -20,6 +20,7 @@ from media_gateway.command_runner import CommandRunner
 from media_gateway.ear_briefing import EarBriefing
 from media_gateway.ears.ports import EarEvent, EndEstimate
 from media_gateway.listening import Listening
+from media_gateway.metrics.ports import TurnSeen
 from media_gateway.opener_prefetch import Openers
 from media_gateway.parts import GatewayParts
 from media_gateway.prefetch import Prefetch
@@ -97,6 +98,9 @@ class CallSession:
         self._tasks = CallTasks(call_id)
         self._machine = TurnMachine(parts.policy)
         self._recorder = parts.recorder.open(call_id, attached.epoch, parts.policy)
+        self._observer = parts.observers.open(
+            call_id, epoch=attached.epoch, started_s=started_s, is_resumed=attached.resumed
+        )
         self._record = CallRecord(parts.link, call_id, start.stream_sid, attached, script)
         self._playout = Playout(start.stream_sid)
         self._wire = Wire(send, self.line_lost)
@@ -153,6 +157,11 @@ class CallSession:
         """What has to follow the stream because the script is over; None while it is not."""
         return self._record.ending
 
+    @property
+    def totals(self) -> TurnTotals:
+        """What became of its turns so far."""
+        return TurnTotals(counts=self._machine.counts, wasted_tokens=self._commands.wasted_tokens)
+
     # --- life --------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -194,8 +203,8 @@ class CallSession:
         await self._listening.close()
         await self._parts.link.flush(self._call_id, within_s=LAST_SIGNAL_S)
         self._recorder.close()
-        totals = TurnTotals(counts=self._machine.counts, wasted_tokens=self._commands.wasted_tokens)
-        self._parts.sessions.totals.add(totals)
+        self._observer.closed(turns=self._record.turns, is_lost=self._is_lost)
+        self._parts.sessions.totals.add(totals := self.totals)
         log.info(
             "session_ended",
             turns=self._record.turns,
@@ -345,7 +354,8 @@ class CallSession:
     def _carry_out(self, commands: list[Command]) -> None:
         self._recorder.commands(commands)
         for command in commands:
-            log.debug("command", command=type(command).__name__)
+            self._observer.commanded(name := type(command).__name__)
+            log.debug("command", command=name)
             self._commands.run(command)
         self.arm()
 
@@ -382,6 +392,20 @@ class CallSession:
     def finished(self, turn: AgentTurn) -> None:
         """It is over."""
         self._briefing.asked(self._record.state)
+        if turn.is_told:
+            self._observer.turn_over(
+                TurnSeen(
+                    kind=turn.kind,
+                    seq=turn.seq,
+                    timings=turn.stamps.timings(),
+                    over_at_ms=self._clock.last,
+                    stage=self._record.state.stage,
+                    move=turn.move,
+                    refusal=turn.refusal,
+                    has_opener=turn.opener is not None,
+                    tokens_written=turn.trace.tokens_written,
+                )
+            )
 
     def failed_ahead(self, turn: AgentTurn) -> None:
         """Nobody waits for it yet: the machine has it begun anew when its time has come."""

@@ -30,6 +30,10 @@ class LiveCall(Protocol):
     def ending(self) -> AfterStream | None:
         """What has to follow the stream because the script is over; None while it is not."""
 
+    @property
+    def totals(self) -> TurnTotals:
+        """What became of its turns so far."""
+
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants."""
 
@@ -45,6 +49,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_call: dict[str, LiveCall] = {}
+        self._live: dict[int, LiveCall] = {}
+        """Those that a newer stream of their call has replaced, too, until they are gone."""
         self._endings: OrderedDict[str, AfterStream] = OrderedDict()
         self._changed = asyncio.Event()
         self.totals = TurnTotals()
@@ -60,11 +66,13 @@ class Sessions:
     def add(self, session: LiveCall) -> None:
         """A stream was attached. A newer stream of the same call takes the older one's place."""
         self._by_call[session.call_id] = session
+        self._live[id(session)] = session
         if self.is_draining:
             session.hand_over()
 
     def remove(self, session: LiveCall) -> None:
-        """Its stream is over."""
+        """Its stream is over, and `totals` has its turns: nothing may be waited for between the two."""
+        self._live.pop(id(session), None)
         if (ending := session.ending) is not None:
             self._endings[session.call_id] = ending
             while len(self._endings) > MOST_ENDINGS:
@@ -72,6 +80,14 @@ class Sessions:
         if self._by_call.get(session.call_id) is session:
             del self._by_call[session.call_id]
         self._changed.set()
+
+    def totals_so_far(self) -> TurnTotals:
+        """Of all calls since the start of this process, those that are carried now included. It only grows."""
+        so_far = TurnTotals()
+        so_far.add(self.totals)
+        for session in self._live.values():
+            so_far.add(session.totals)
+        return so_far
 
     def ending_of(self, call_id: str) -> AfterStream | None:
         """What follows a call whose script ended here: for when its workflow cannot be asked."""

@@ -56,6 +56,11 @@ class TwilioCalls:
     def __init__(self, *, account_sid: str, auth_token: str, base_url: str = API_HOST) -> None:
         self._client = Client(account_sid, auth_token, http_client=_At(base_url))
 
+    def account(self) -> tuple[str, str]:
+        """The account's status (`active`, `suspended`, `closed`) and type. Raises CarrierRefused or CarrierUnclear."""
+        found = _told(self._client.api.accounts(self._client.account_sid).fetch)
+        return str(found.status), str(found.type)
+
     def create(self, **options: Any) -> str:
         """Place a call; returns its CallSid. Raises CarrierRefused or CarrierUnclear."""
         return str(_told(lambda: self._client.calls.create(**options)).sid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 
 from media_gateway.ears.counts import EarCounts
 from media_gateway.ears.pipeline import Pipeline
@@ -14,8 +15,18 @@ from media_gateway.ears.speech import SpeechModel
 class BatchedEars:
     """Implements `media_gateway.ears.ports.Ears`."""
 
-    def __init__(self, end: EndModel | None = None, *, speech: SpeechModel | None = None) -> None:
-        """Without an end-of-turn model no `EndEstimate` is told: the turn machine's fixed pauses decide."""
+    def __init__(
+        self,
+        end: EndModel | None = None,
+        *,
+        speech: SpeechModel | None = None,
+        took: Callable[[float], None] | None = None,
+    ) -> None:
+        """Without an end-of-turn model no `EndEstimate` is told: the turn machine's fixed pauses decide.
+
+        `took` is told how many seconds each tick took.
+        """
+        self._took = took
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
         """Of the timer. Kept here: uvloop's handle of a time that has come does not know it."""
@@ -53,4 +64,7 @@ class BatchedEars:
 
     def _tick(self) -> None:
         self._timer = None
+        began_s = perf_counter()
         self._pipeline.tick()
+        if self._took is not None:
+            self._took(perf_counter() - began_s)

@@ -13,6 +13,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import perf_counter
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from media_gateway.errors import VendorUnavailable
+from media_gateway.metrics.ports import NoMeter, VendorMeter
 from media_gateway.speech.ports import SegmentDone, SpokenAudio, WordTime
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,10 @@ class CartesiaTextToSpeech:
         base_url: str = "wss://api.cartesia.ai",
         model: str = "sonic-3",
         language: str = "en",
+        meter: VendorMeter | None = None,
     ) -> None:
+        """`meter` is told of the shared socket only."""
+        self._meter = meter or NoMeter()
         self._api_key = api_key
         self._base_url = base_url
         self._request = {
@@ -64,7 +69,11 @@ class CartesiaTextToSpeech:
         """Start an agent turn on the shared socket, which is opened again when it died. Raises VendorUnavailable."""
         async with self._opening:
             if self._connection is None or self._connection.is_dead:
+                lost, began_s = self._connection, perf_counter()
                 self._connection = await self._connect()
+                self._meter.connected(VENDOR, perf_counter() - began_s)
+                if lost is not None:
+                    self._meter.reconnected(VENDOR)
         return CartesiaSpeech(self._connection, self._request)
 
     async def close(self) -> None:

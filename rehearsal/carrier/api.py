@@ -65,6 +65,19 @@ Account = Annotated[str, Depends(_account)]
 _CALLS = "/2010-04-01/Accounts/{account_sid}/Calls"
 
 
+@router.get("/2010-04-01/Accounts/{account_sid}.json")
+async def fetch_account(account: Account) -> dict[str, str]:
+    """The account itself."""
+    return {
+        "sid": account,
+        "friendly_name": "rehearsal",
+        "status": "active",
+        "type": "Full",
+        "owner_account_sid": account,
+        "uri": f"/2010-04-01/Accounts/{account}.json",
+    }
+
+
 @router.post(f"{_CALLS}.json", status_code=201)
 async def create(request: Request, account: Account, of: Of) -> Response:
     """Place a call."""

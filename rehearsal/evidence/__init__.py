@@ -7,7 +7,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from media_gateway.knowledge.passages import Chunk
+from media_gateway.knowledge.cutting import Chunk
 from rehearsal.evidence.checks import all_checks
 from rehearsal.evidence.line import Span, cut
 from rehearsal.evidence.picture import draw_timeline

@@ -155,3 +155,40 @@ def test_the_graph_names_every_stage_and_move() -> None:
     assert drawn.startswith("flowchart TD\n")
     assert dotted.startswith('digraph "solar_consult" {')
     assert dotted.count("{") == dotted.count("}")
+
+
+QUOTING = SMALL.replace("first: ask", "first: ask\nknowledge: docs").replace(
+    "    collects: [age]\n",
+    "    collects: [age]\n    knowledge:\n      - cost.md\n      - cots.md\n",
+)
+
+
+def test_a_stage_may_quote_only_what_it_names() -> None:
+    names = {"cost.md", "cots.md"}
+
+    assert parse_script(QUOTING, name="x", passages=names).stages["ask"].knowledge == (
+        "cost.md",
+        "cots.md",
+    )
+    assert parse_script(QUOTING, name="x").stages["end"].knowledge is None
+    nothing = SMALL.replace("    collects: [age]\n", "    collects: [age]\n    knowledge: []\n")
+    assert parse_script(nothing, name="x").stages["ask"].knowledge == ()
+
+
+def test_a_stage_that_quotes_what_is_not_there_is_refused_with_its_line_and_what_may_be_meant() -> (
+    None
+):
+    with pytest.raises(ScriptError) as refused:
+        parse_script(QUOTING, name="bad.yaml", passages={"cost.md", "cost.md#Savings"})
+
+    (problem,) = refused.value.problems
+    assert QUOTING.splitlines()[problem.line - 1].strip() == "- cots.md"
+    assert "`docs` lacks" in problem.what
+    assert "perhaps `cost.md`" in problem.remedy
+
+
+def test_a_stage_cannot_quote_from_a_script_without_passages() -> None:
+    problems = _problems(QUOTING.replace("knowledge: docs\n", ""))
+
+    assert len(problems) == 2
+    assert all("the script has no passages" in problem for problem in problems)

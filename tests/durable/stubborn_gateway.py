@@ -8,6 +8,7 @@ from callspine import gateway
 from callspine.logs import configure
 from callspine.settings import load_settings
 from media_gateway.sessions import Sessions
+from media_gateway.turn_totals import TurnTotals
 from workflows.contracts.payloads import AfterStream, Directive, DirectiveDone
 
 
@@ -16,6 +17,7 @@ class Stubborn:
 
     call_id = "c1"
     ending: AfterStream | None = None
+    totals = TurnTotals()
 
     def direct(self, directive: Directive) -> DirectiveDone:
         return DirectiveDone(accepted=False, reason="stubborn")

@@ -145,6 +145,8 @@ class Stage:
     """A final stage after which the caller is connected to a person."""
     openers: Mapping[OpenerKind, tuple[Line, ...]] = field(default_factory=dict)
     """Instead of the script's, of the kinds that are named here."""
+    knowledge: tuple[str, ...] | None = None
+    """What may be quoted here: files, folders (`prices/`) or headings (`cost.md#Savings`); None all, empty nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

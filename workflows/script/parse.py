@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -40,7 +41,7 @@ _SLOT = {"type", "description", "ask", "required", "choices", "min", "max"}
 _OBJECTION = {"description", "examples", "guidance", "line", "max_times"}
 _STAGE = {
     "goal", "opening", "fallback", "resume", "reask", "must_say", "collects", "objections",
-    "moves", "outcome", "transfer", "openers",
+    "moves", "outcome", "transfer", "openers", "knowledge",
 }  # fmt: skip
 _MOVE = {
     "description",
@@ -91,8 +92,11 @@ def compiled_script(text: str) -> Script:
     return parse_script(text, name="script")
 
 
-def parse_script(text: str, *, name: str) -> Script:
-    """Compile a script. `name` is the file's, for messages. Raises ScriptError."""
+def parse_script(text: str, *, name: str, passages: Collection[str] | None = None) -> Script:
+    """Compile a script. `name` is the file's, for messages. Raises ScriptError.
+
+    `passages` are the names that a stage's `knowledge` may hold; None where the documents are not at hand.
+    """
     try:
         document, lines = load_with_lines(text)
     except YamlProblem as error:
@@ -102,7 +106,7 @@ def parse_script(text: str, *, name: str) -> Script:
     reader = _Reader(name, lines)
     script = reader.script(document, content_hash(text))
     if not reader.problems and script is not None:
-        for problem in problems_of(script):
+        for problem in problems_of(script, passages):
             reader.problem(problem.path, problem.what, problem.remedy)
     if reader.problems or script is None:
         raise ScriptError(reader.problems)
@@ -322,6 +326,7 @@ class _Reader:
             outcome=Outcome(outcome) if outcome is not None else None,
             transfer=self.flag(source, "transfer", path),
             openers=self.openers_by_kind(source, path, f"{name}."),
+            knowledge=self.texts(source, "knowledge", path) if "knowledge" in source else None,
         )
 
     def move(self, stage: str, name: str, value: object, path: Path) -> Move:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from workflows.script.compiled import COMPILED_STAGES
 from workflows.script.lines import placeholders
@@ -24,8 +25,8 @@ class Unsound:
     remedy: str
 
 
-def problems_of(script: Script) -> Iterator[Unsound]:
-    """Everything that is wrong with a script whose parts are well formed."""
+def problems_of(script: Script, passages: Collection[str] | None = None) -> Iterator[Unsound]:
+    """Everything that is wrong with a script whose parts are well formed; `passages` as in `parse_script`."""
     yield from _names(script)
     if script.first_stage not in script.stages:
         yield Unsound(
@@ -41,6 +42,7 @@ def problems_of(script: Script) -> Iterator[Unsound]:
     yield from _lines(script)
     yield from _openers(script)
     yield from _appointment(script)
+    yield from _knowledge(script, passages)
     if not script.silence:
         yield Unsound(
             path=("silence",),
@@ -251,3 +253,23 @@ def _appointment(script: Script) -> Iterator[Unsound]:
             what="a stage ends with an appointment, but no slot holds its time",
             remedy="set `appointment_slot`",
         )
+
+
+def _knowledge(script: Script, passages: Collection[str] | None) -> Iterator[Unsound]:
+    for stage in _authored(script):
+        for index, name in enumerate(stage.knowledge or ()):
+            path = ("stages", stage.name, "knowledge", index)
+            if script.knowledge is None:
+                yield Unsound(
+                    path=path,
+                    what=f"stage `{stage.name}` quotes `{name}`, but the script has no passages",
+                    remedy="name their folder under `knowledge` at the top, or remove this",
+                )
+            elif passages is not None and name not in passages:
+                near = get_close_matches(name, passages, n=3, cutoff=0.5)
+                yield Unsound(
+                    path=path,
+                    what=f"stage `{stage.name}` quotes `{name}`, which `{script.knowledge}` lacks",
+                    remedy="write a file (`cost.md`), a folder (`prices/`) or a heading (`cost.md#Savings`)"
+                    + (f": perhaps {' or '.join(f'`{other}`' for other in near)}" if near else ""),
+                )

@@ -1,0 +1,1 @@
+"""What a gateway tells of itself: Prometheus metrics, and the port that tracing uses, too."""

@@ -1,0 +1,1 @@
+"""Vendors on loopback that speak the documented wire protocols, with their faults."""
