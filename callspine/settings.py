@@ -151,7 +151,9 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
-    @field_validator("end_model_dir", "flight_dir", "otlp_endpoint", "qdrant_url", mode="before")
+    @field_validator(
+        "end_model_dir", "turn_policy", "flight_dir", "otlp_endpoint", "qdrant_url", mode="before"
+    )
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value
