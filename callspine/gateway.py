@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from callspine.connect import connect
 from callspine.draining import DrainingServer
+from callspine.llm_settings import llm_clients
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
@@ -147,13 +148,13 @@ async def compose(
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
+    clients = llm_clients(settings)
     dialogue = BamlDialogue(
-        base_url=base_url(settings.llm_base_url),
-        api_key=settings.llm_api_key.get_secret_value(),
-        model=settings.llm_model,
+        clients,
         http=http,
         first_token_timeout_s=settings.llm_first_token_timeout_s,
         idle_timeout_s=settings.llm_idle_timeout_s,
+        hedge_after_s=settings.llm_hedge_after_ms / 1000,
     )
     await dialogue.warm()
     embedder, voice = Embedder(), _voice(settings)
