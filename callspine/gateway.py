@@ -20,6 +20,7 @@ from callspine.connect import connect
 from callspine.draining import DrainingServer
 from callspine.llm_settings import llm_clients
 from callspine.ports import refuse_busy_port
+from callspine.router_settings import FAST, OFF, STRONG, open_route
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
 from media_gateway.app import create_app
@@ -155,9 +156,11 @@ async def compose(
         first_token_timeout_s=settings.llm_first_token_timeout_s,
         idle_timeout_s=settings.llm_idle_timeout_s,
         hedge_after_s=settings.llm_hedge_after_ms / 1000,
+        prepares=(FAST, STRONG) if settings.router != OFF else (),
     )
     await dialogue.warm()
     embedder, voice = Embedder(), _voice(settings)
+    route = await open_route(settings, embedder)
     shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
     lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
@@ -188,6 +191,7 @@ async def compose(
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
+        route=route,
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,
             unfinished_pause_ms=settings.unfinished_pause_ms,

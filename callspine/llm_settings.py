@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from callspine.router_settings import STRONG
 from media_gateway.llm.aws import is_installed
 from media_gateway.llm.client import LlmClient, Provider
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 ONLY = "model"
 """Name of the client that CALLSPINE_LLM_MODEL and its like make up."""
-STRONG = "strong"
-"""A client of this name answers what the router takes for hard, and reads calls afterwards."""
 _OPENAI_HOST = "api.openai.com"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 MOST_CLIENTS = 8

@@ -15,7 +15,13 @@ os.environ.setdefault("BAML_LOG", "off")
 import typer
 from rich.console import Console
 
-from callspine import codec_commands, endpointing_commands, script_commands, turns_commands
+from callspine import (
+    codec_commands,
+    endpointing_commands,
+    router_commands,
+    script_commands,
+    turns_commands,
+)
 from callspine.settings import SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -23,6 +29,7 @@ app.add_typer(script_commands.app, name="script")
 app.add_typer(codec_commands.app, name="codec")
 app.add_typer(turns_commands.app, name="turns")
 app.add_typer(endpointing_commands.app, name="endpointing")
+app.add_typer(router_commands.app, name="router")
 
 
 def _add_what_needs_temporal() -> None:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callspine.llm_settings import ClientOptions, lacking, parse_clients
 from callspine.privacy.keys import parse_keys
+from callspine.router_settings import FAST, OFF, STRONG, needs_threshold, parse_router
 
 PREFIX = "CALLSPINE_"
 
@@ -112,6 +113,16 @@ class Settings(BaseSettings):
     llm_hedge_after_ms: int = Field(default=900, ge=0, le=60_000)
     """Without a token for so long, the next client is asked beside the first; the first token wins. 0: never."""
 
+    # --- which of two models answers a turn (docs/router.md) ------------------------------------
+    router: str = "off"
+    """`callspine`: our own; `routellm:NAME`: RouteLLM's Controller with this router, `callspine` and `mf` among them."""
+    router_strong_share: float = Field(default=0.25, ge=0, le=1)
+    """How many of the turns the strong client shall answer, as the router was calibrated."""
+    router_threshold: float | None = Field(default=None, ge=0, le=1)
+    """The win rate itself from which the strong client answers; RouteLLM's own routers need it."""
+    router_model: Path | None = None
+    """Weights from `callspine router train`. Empty: those that ship."""
+
     # --- rehearsal: only `callspine up` and `callspine demo` read these ------------------------
     stand_ins: str = "carrier,stt,tts,llm"
     """What runs as a local stand-in. Take a name out to use the real vendor, with its key."""
@@ -155,7 +166,12 @@ class Settings(BaseSettings):
         parse_clients(text)
         return text
 
-    @field_validator("flight_dir", mode="before")
+    @field_validator("router")
+    @classmethod
+    def _router_is_known(cls, text: str) -> str:
+        return parse_router(text)
+
+    @field_validator("flight_dir", "router_model", "router_threshold", mode="before")
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value
@@ -211,6 +227,7 @@ def require_for_gateway(settings: Settings) -> None:
     _refuse(
         _missing(settings, _NEEDED_BY_GATEWAY)
         + _no_model(settings, "the model's endpoint asks for it (any text where it does not)")
+        + _no_router(settings)
         + _no_inbound_script(settings)
     )
 
@@ -238,6 +255,23 @@ def _no_model(settings: Settings, why: str) -> list[str]:
     if not clients:
         return _missing(settings, {"llm_api_key": why})
     return [PREFIX + problem for problem in lacking(clients, settings.llm_client)]
+
+
+def _no_router(settings: Settings) -> list[str]:
+    if settings.router == OFF:
+        return []
+    problems = []
+    missing = [n for n in (FAST, STRONG) if n not in parse_clients(settings.llm_clients)]
+    if missing:
+        problems.append(
+            f"{PREFIX}ROUTER is {settings.router!r}: it chooses between the clients `{FAST}` and `{STRONG}`; "
+            f"name {' and '.join(missing)} in {PREFIX}LLM_CLIENTS"
+        )
+    if needs_threshold(settings.router) and settings.router_threshold is None:
+        problems.append(
+            f"{PREFIX}ROUTER_THRESHOLD is not set: a router of RouteLLM's has a scale of its own (docs/router.md)"
+        )
+    return problems
 
 
 def _no_inbound_script(settings: Settings) -> list[str]:

@@ -12,6 +12,11 @@ WAIT_S = 0.05
 """The reply waits this long for a look-up that is under way, then takes what the words before it found."""
 
 
+def plain_words(words: str) -> str:
+    """A final transcript mostly differs from the interim before it by capitals and points only: those are left out."""
+    return " ".join(_WORD.findall(words.lower()))
+
+
 class Prefetch:
     """One call's look-ups: at most one under way, always for the newest words."""
 
@@ -24,8 +29,7 @@ class Prefetch:
 
     def want(self, words: str) -> None:
         """The caller's words so far."""
-        # A final transcript mostly differs from the interim before it by capitals and points only.
-        words = " ".join(_WORD.findall(words.lower()))
+        words = plain_words(words)
         if self._knowledge is None or not words or words == self._wanted:
             return
         self._wanted = words
