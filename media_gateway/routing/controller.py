@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 from media_gateway.routing.own import NAME, Router
+
+_EMBED_AT_OPENAI = ("mf", "sw_ranking")
 
 
 class NoController(Exception):
@@ -49,34 +53,45 @@ class ControllerChoice:
 def _controller(router: str, own: Router, strong: str, fast: str) -> Any:
     if find_spec("routellm") is None:
         raise NoController("RouteLLM is not installed: pip install 'callspine[router]'")
-    # Without a key the import fails, even where no router asks OpenAI; and litellm would fetch its list of prices.
-    has_key = os.environ.setdefault("OPENAI_API_KEY", "none") != "none"
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    if router in ("mf", "sw_ranking") and not has_key:
+    if router in _EMBED_AT_OPENAI and not os.environ.get("OPENAI_API_KEY"):
         raise NoController(f"RouteLLM's {router} embeds at OpenAI: set OPENAI_API_KEY")
     try:
-        from routellm.controller import Controller
-        from routellm.routers import routers
+        with _importable():
+            from routellm.controller import Controller
+            from routellm.routers import routers
 
-        if router == NAME:
-            _register(routers, own)
-        if router not in routers.ROUTER_CLS:
-            raise NoController(
-                f"RouteLLM has no router {router!r}; it has {', '.join(sorted(routers.ROUTER_CLS))}"
-            )
-        return Controller(
-            [router],
-            strong_model=strong,
-            weak_model=fast,
-            config={NAME: {}} if router == NAME else None,
-        )
+            if router == NAME:
+                _register(routers, own)
+            if router not in routers.ROUTER_CLS:
+                there = ", ".join(sorted(routers.ROUTER_CLS))
+                raise NoController(f"RouteLLM has no router {router!r}; it has {there}")
+            config: dict[str, Any] | None = (
+                {NAME: {}} if router == NAME else None
+            )  # None: RouteLLM's own weights
+            return Controller([router], strong_model=strong, weak_model=fast, config=config)
     except NoController:
         raise
     except Exception as error:
         raise NoController(
             f"RouteLLM's {router} could not be loaded ({type(error).__name__}): its weights come from the Hugging Face "
-            "hub unless HF_HOME has them"
+            "hub, unless HF_HOME has them"
         ) from error
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """RouteLLM makes an OpenAI client while it is imported, and litellm would fetch its list of prices."""
+    lacking = {
+        name: value
+        for name, value in (("OPENAI_API_KEY", "none"), ("LITELLM_LOCAL_MODEL_COST_MAP", "True"))
+        if name not in os.environ
+    }
+    os.environ.update(lacking)
+    try:
+        yield
+    finally:
+        for name in lacking:
+            del os.environ[name]
 
 
 def _register(routers: Any, own: Router) -> None:

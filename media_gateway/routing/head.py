@@ -85,4 +85,7 @@ class Head:
 
 def quantiles_of(win_rates: npt.ArrayLike) -> Floats:
     """What `Head.threshold` reads, of the win rates of many turns."""
-    return np.quantile(np.asarray(win_rates), np.linspace(0, 1, QUANTILES)).astype(np.float32)
+    found: Floats = np.quantile(np.asarray(win_rates), np.linspace(0, 1, QUANTILES)).astype(
+        np.float32
+    )
+    return found

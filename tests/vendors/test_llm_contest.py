@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import aclosing
 from dataclasses import replace
 
 import httpx
@@ -37,6 +38,19 @@ async def test_a_second_client_is_asked_when_the_first_is_slow_and_the_loser_is_
         await asyncio.wait_for(slow.left.wait(), 5)
     assert outcomes(trace) == [("first", "lost"), ("second", "used")]
     assert trace.clients[0].prompt_tokens > 100, "the loser's prompt is paid for, too"
+
+
+async def test_the_loser_is_cut_off_while_the_winner_still_writes() -> None:
+    stalls = answers(REPLY, fault=Fault.STALL, after=13)
+    async with (
+        model_vendor(Dialect.OPENAI, SILENT) as slow,
+        model_vendor(Dialect.OPENAI, stalls) as spare,
+        dialogue(slow, spare, hedge_after_s=0.1, idle_timeout_s=20.0) as made,
+        aclosing(made.reply(REQUEST)) as parts,
+    ):
+        assert await anext(parts) == PARTS[0]
+        await asyncio.wait_for(slow.left.wait(), 2)  # long before its own deadline
+        assert not spare.left.is_set()
 
 
 async def test_a_client_that_is_in_time_is_asked_alone() -> None:
