@@ -261,11 +261,17 @@ def _no_router(settings: Settings) -> list[str]:
     if settings.router == OFF:
         return []
     problems = []
-    missing = [n for n in (FAST, STRONG) if n not in parse_clients(settings.llm_clients)]
+    clients = list(parse_clients(settings.llm_clients))
+    missing = [name for name in (FAST, STRONG) if name not in clients]
     if missing:
         problems.append(
             f"{PREFIX}ROUTER is {settings.router!r}: it chooses between the clients `{FAST}` and `{STRONG}`; "
             f"name {' and '.join(missing)} in {PREFIX}LLM_CLIENTS"
+        )
+    elif clients[0] != FAST:
+        problems.append(
+            f"{PREFIX}LLM_CLIENTS begins with `{clients[0]}`: the first client answers where the router "
+            f"({PREFIX}ROUTER) has not chosen yet; name `{FAST}` first"
         )
     if needs_threshold(settings.router) and settings.router_threshold is None:
         problems.append(

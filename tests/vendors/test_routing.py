@@ -281,6 +281,10 @@ def test_a_router_needs_its_two_clients_and_a_foreign_one_its_threshold(
         require_for_gateway(settings)
     assert "name strong in CALLSPINE_LLM_CLIENTS" in str(refused.value)
     assert "CALLSPINE_ROUTER_THRESHOLD is not set" in str(refused.value)
+    late = "strong=openai:m,fast=openai:n"
+    settings = settings_of(monkeypatch, tmp_path, router="callspine", llm_clients=late)
+    with pytest.raises(SettingsError, match="name `fast` first"):
+        require_for_gateway(settings)
     with pytest.raises(SettingsError, match=r"^CALLSPINE_ROUTER: "):
         settings_of(monkeypatch, tmp_path, router="torch")
 
