@@ -40,9 +40,8 @@ class MoveOption(BaseModel):
     examples: typing.Optional[str] = None
 
 class NextTurn(BaseModel):
-    chosen: typing.Optional[typing.Union[types.NextMove, str]] = Field(default=None, description='the tag of one move')
-    slots: typing.Optional[typing.Dict[str, str]] = Field(default=None, description='only slots whose value the caller just gave, by name; left out when there are none')
-    say: typing.Optional[str] = Field(default=None, description='what to say now: one or two short spoken sentences')
+    model_config = ConfigDict(extra='allow')
+    slots: typing.Optional[typing.Dict[str, str]] = None
 
 class PastTurn(BaseModel):
     caller: typing.Optional[str] = None

@@ -22,16 +22,12 @@ class TypeBuilder(type_builder.TypeBuilder):
         super().__init__(classes=set(
           ["CallReport","MoveOption","NextTurn","PastTurn","SlotEvidence","SlotOption","TurnContext",]
         ), enums=set(
-          ["NextMove",]
+          []
         ), runtime=DO_NOT_USE_DIRECTLY_UNLESS_YOU_KNOW_WHAT_YOURE_DOING_RUNTIME)
 
     # #########################################################################
-    # Generated enums 1
+    # Generated enums 0
     # #########################################################################
-
-    @property
-    def NextMove(self) -> "NextMoveBuilder":
-        return NextMoveBuilder(self)
 
 
     # #########################################################################
@@ -47,8 +43,8 @@ class TypeBuilder(type_builder.TypeBuilder):
         return MoveOptionViewer(self)
 
     @property
-    def NextTurn(self) -> "NextTurnViewer":
-        return NextTurnViewer(self)
+    def NextTurn(self) -> "NextTurnBuilder":
+        return NextTurnBuilder(self)
 
     @property
     def PastTurn(self) -> "PastTurnViewer":
@@ -69,52 +65,8 @@ class TypeBuilder(type_builder.TypeBuilder):
 
 
 # #########################################################################
-# Generated enums 1
+# Generated enums 0
 # #########################################################################
-
-class NextMoveAst:
-    def __init__(self, tb: type_builder.TypeBuilder):
-        _tb = tb._tb # type: ignore (we know how to use this private attribute)
-        self._bldr = _tb.enum("NextMove")
-        self._values: typing.Set[str] = set([  ])
-        self._vals = NextMoveValues(self._bldr, self._values)
-
-    def type(self) -> baml_py.FieldType:
-        return self._bldr.field()
-
-    @property
-    def values(self) -> "NextMoveValues":
-        return self._vals
-
-
-class NextMoveBuilder(NextMoveAst):
-    def __init__(self, tb: type_builder.TypeBuilder):
-        super().__init__(tb)
-
-    
-    def list_values(self) -> typing.List[typing.Tuple[str, baml_py.EnumValueBuilder]]:
-        return [(name, self._bldr.value(name)) for name in self._values]
-
-    def add_value(self, name: str) -> baml_py.EnumValueBuilder:
-        if name in self._values:
-            raise ValueError(f"Value {name} already exists.")
-        return self._bldr.value(name)
-    
-
-class NextMoveValues:
-    def __init__(self, enum_bldr: baml_py.EnumBuilder, values: typing.Set[str]):
-        self.__bldr = enum_bldr
-        self.__values = values # type: ignore (we know how to use this private attribute) # noqa: F821
-
-    
-    def __getattr__(self, name: str) -> baml_py.EnumValueBuilder:
-        if name not in self.__values:
-            raise AttributeError(f"Value {name} not found.")
-        return self.__bldr.value(name)
-
-    
-    
-
 
 
 # #########################################################################
@@ -231,7 +183,7 @@ class NextTurnAst:
     def __init__(self, tb: type_builder.TypeBuilder):
         _tb = tb._tb # type: ignore (we know how to use this private attribute)
         self._bldr = _tb.class_("NextTurn")
-        self._properties: typing.Set[str] = set([  "chosen",  "slots",  "say",  ])
+        self._properties: typing.Set[str] = set([  "slots",  ])
         self._props = NextTurnProperties(self._bldr, self._properties)
 
     def type(self) -> baml_py.FieldType:
@@ -242,13 +194,25 @@ class NextTurnAst:
         return self._props
 
 
-class NextTurnViewer(NextTurnAst):
+class NextTurnBuilder(NextTurnAst):
     def __init__(self, tb: type_builder.TypeBuilder):
         super().__init__(tb)
 
     
-    def list_properties(self) -> typing.List[typing.Tuple[str, type_builder.ClassPropertyViewer]]:
-        return [(name, type_builder.ClassPropertyViewer(self._bldr.property(name))) for name in self._properties]
+    def add_property(self, name: str, type: baml_py.FieldType) -> baml_py.ClassPropertyBuilder:
+        if name in self._properties:
+            raise ValueError(f"Property {name} already exists.")
+        return self._bldr.property(name).type(type)
+
+    def list_properties(self) -> typing.List[typing.Tuple[str, baml_py.ClassPropertyBuilder]]:
+        return self._bldr.list_properties()
+
+    def remove_property(self, name: str) -> None:
+        self._bldr.remove_property(name)
+
+    def reset(self) -> None:
+        self._bldr.reset()
+
     
 
 
@@ -258,18 +222,15 @@ class NextTurnProperties:
         self.__properties = properties # type: ignore (we know how to use this private attribute) # noqa: F821
 
     
+    def __getattr__(self, name: str) -> baml_py.ClassPropertyBuilder:
+        if name not in self.__properties:
+            raise AttributeError(f"Property {name} not found.")
+        return self.__bldr.property(name)
+
     
     @property
-    def chosen(self) -> type_builder.ClassPropertyViewer:
-        return type_builder.ClassPropertyViewer(self.__bldr.property("chosen"))
-    
-    @property
-    def slots(self) -> type_builder.ClassPropertyViewer:
-        return type_builder.ClassPropertyViewer(self.__bldr.property("slots"))
-    
-    @property
-    def say(self) -> type_builder.ClassPropertyViewer:
-        return type_builder.ClassPropertyViewer(self.__bldr.property("say"))
+    def slots(self) -> baml_py.ClassPropertyBuilder:
+        return self.__bldr.property("slots")
     
     
 

@@ -38,6 +38,4 @@ type_map = {
     "stream_types.TurnContext": stream_types.TurnContext,
 
 
-    "types.NextMove": types.NextMove,
-
 }

@@ -37,11 +37,8 @@ def get_checks(checks: typing.Dict[CheckName, Check]) -> typing.List[Check]:
 def all_succeeded(checks: typing.Dict[CheckName, Check]) -> bool:
     return all(check.status == "succeeded" for check in get_checks(checks))
 # #########################################################################
-# Generated enums (1)
+# Generated enums (0)
 # #########################################################################
-
-class NextMove(str, Enum):
-    pass
 
 # #########################################################################
 # Generated classes (7)
@@ -61,9 +58,8 @@ class MoveOption(BaseModel):
     examples: str
 
 class NextTurn(BaseModel):
-    chosen: typing.Union[NextMove, str] = Field(description='the tag of one move')
-    slots: typing.Optional[typing.Dict[str, str]] = Field(default=None, description='only slots whose value the caller just gave, by name; left out when there are none')
-    say: str = Field(description='what to say now: one or two short spoken sentences')
+    model_config = ConfigDict(extra='allow')
+    slots: typing.Optional[typing.Dict[str, str]] = None
 
 class PastTurn(BaseModel):
     caller: str

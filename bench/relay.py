@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from callspine.settings import Settings, base_url
 
 FINALIZE_AFTER_FRAMES = 22
-_SENTENCE = re.compile(r'"say": "(.*?\.)')
+_SENTENCE = re.compile(r'":\s*"(.*?\.)')
 
 
 def serve(settings: Settings) -> None:

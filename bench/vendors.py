@@ -142,7 +142,7 @@ class InstantVendors:
         stamps = self.turns[number][-1]
         stamps.model_asked = asked
         say = f"Thank you caller {number} {_SENTENCE_END}Please go on."
-        text = json.dumps({"m": "ok", "say": say}, separators=(",", ":"))
+        text = json.dumps({"ok": say}, separators=(",", ":"))
         sentence_ends = text.index(_SENTENCE_END) + len(_SENTENCE_END)
         model.begin()
         for at in range(0, len(text), TOKEN_CHARACTERS):

@@ -186,7 +186,7 @@ async def compose(
             model=settings.deepgram_model,
         ),
         voice=voice,
-        ears=BatchedEars(OnnxEndModel()),
+        ears=BatchedEars(_end_model()),
         dialogue=dialogue,
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
@@ -210,6 +210,13 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
+
+
+def _end_model() -> OnnxEndModel:
+    try:
+        return OnnxEndModel()
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _voice(settings: Settings) -> TextToSpeech:

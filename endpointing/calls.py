@@ -8,7 +8,7 @@ A caller who comes back over the agent's first words was cut into: that pause is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ ANSWER_S = 0.6
 CUT_IN_S = 1.0
 """A caller who is back so soon after the agent began had not finished."""
 
+BEFORE_S = 12
+"""Of sound before a pause: what its words are recognised from; the sound model looks at less."""
+
 Span = tuple[float, float]
 """Begin and end in seconds."""
 
@@ -36,16 +39,19 @@ class CallPause:
 
     call: str
     before: Samples
-    """The caller's channel up to 20 ms after the last sound."""
+    """The caller's channel up to 20 ms after the last sound, `BEFORE_S` of it."""
     length_s: float
     """Of a hold; of one that was cut into, what of it was heard."""
     is_end: bool
 
 
-def recordings(folder: Path) -> list[tuple[str, Samples, Samples]]:
-    """(name, caller, agent) of `NAME.wav` with two channels, or of `NAME.caller.wav` and `NAME.agent.wav`; 8 kHz."""
-    found: list[tuple[str, Samples, Samples]] = []
-    for path in sorted(folder.rglob("*.wav")):
+def recordings(folder: Path) -> Iterator[tuple[str, Samples, Samples]]:
+    """(name, caller, agent) of `NAME.wav` with two channels, or of `NAME.caller.wav` and `NAME.agent.wav`; 8 kHz.
+
+    One after the other: a year of calls fits no memory. DataMissing at the first that cannot be used.
+    """
+    is_empty = True
+    for path in sorted(path for path in folder.rglob("*.wav") if path.is_file()):
         if path.name.endswith(".agent.wav"):
             continue
         if path.name.endswith(".caller.wav"):
@@ -54,20 +60,21 @@ def recordings(folder: Path) -> list[tuple[str, Samples, Samples]]:
                 raise DataMissing(
                     f"{other} is missing: {path.name} needs the agent's channel beside it"
                 )
-            found.append((str(path.relative_to(folder)), _mono(path), _mono(other)))
+            is_empty = False
+            yield str(path.relative_to(folder)), _mono(path), _mono(other)
             continue
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = _read(path)
         if rate != LINE_HZ or samples.shape[1] != 2:
             raise DataMissing(
                 f"{path} has {samples.shape[1]} channel(s) at {rate} Hz: calls are recorded at {LINE_HZ} Hz "
                 "with the caller on the first channel and the agent on the second"
             )
-        found.append((str(path.relative_to(folder)), samples[:, 0].copy(), samples[:, 1].copy()))
-    if not found:
+        is_empty = False
+        yield str(path.relative_to(folder)), samples[:, 0].copy(), samples[:, 1].copy()
+    if is_empty:
         raise DataMissing(
             f"{folder} has no recording: *.wav with two channels, or *.caller.wav and *.agent.wav"
         )
-    return found
 
 
 def pauses(call: str, caller: Samples, agent: Samples, states: SpeechStates) -> list[CallPause]:
@@ -78,7 +85,9 @@ def pauses(call: str, caller: Samples, agent: Samples, states: SpeechStates) -> 
     found = []
     quiet, call_s = [*silences(heard, to_the_end=True)], len(heard) * STEP_MS / 1000
     for start_s, end_s, is_end in outcomes(quiet, spans(answers[:, 128] >= 0.5), call_s):
-        before = caller[: round((start_s + KEPT_S) * LINE_HZ)]
+        # A copy of what is looked at later: a slice would keep the whole call.
+        stop = round((start_s + KEPT_S) * LINE_HZ)
+        before = caller[max(0, stop - BEFORE_S * LINE_HZ) : stop].copy()
         found.append(CallPause(call=call, before=before, length_s=end_s - start_s, is_end=is_end))
     return found
 
@@ -116,7 +125,16 @@ def outcomes(
 
 
 def _mono(path: Path) -> Samples:
-    samples, rate = soundfile.read(path, dtype="float32")
-    if rate != LINE_HZ or samples.ndim != 1:
+    samples, rate = _read(path)
+    if rate != LINE_HZ or samples.shape[1] != 1:
         raise DataMissing(f"{path} is to have one channel at {LINE_HZ} Hz")
-    return np.asarray(samples, dtype=np.float32)
+    return samples[:, 0].copy()
+
+
+def _read(path: Path) -> tuple[Samples, int]:
+    """`[T, channels]`, and the rate."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DataMissing(f"{path} is no recording that can be read: {error}") from None
+    return np.nan_to_num(samples, posinf=1.0, neginf=-1.0), int(rate)

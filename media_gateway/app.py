@@ -21,6 +21,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
         await parts.lines.close()
         if parts.openers is not None:
             parts.openers.close()
+        parts.ears.close()
         await parts.voice.close()
         for knowledge in parts.knowledge.values():
             await knowledge.close()
@@ -42,6 +43,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
             "outbox": parts.link.depth,
             "outbox_oldest_s": round(parts.link.oldest_age_s),
             **parts.sessions.totals.as_fields(),
+            **parts.ears.counts.as_fields(),
         }
 
     return app

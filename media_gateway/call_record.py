@@ -122,6 +122,7 @@ class CallRecord:
                 epoch=self.epoch,
                 seq=self._seq,
                 kind=TurnKind.DTMF,
+                before=self._heard,
                 digit=digit,
                 stage=self.state.stage,
                 state_digest=digest(self.state),

@@ -13,7 +13,6 @@ from contextlib import aclosing, suppress
 
 import httpx
 
-from baml_client.type_builder import TypeBuilder
 from media_gateway.errors import NoUsableReply
 from media_gateway.llm.client import LlmClient
 from media_gateway.llm.completion import read_to_end, tokens_of
@@ -22,7 +21,7 @@ from media_gateway.llm.health import ClientHealth
 from media_gateway.llm.wire import wire_of
 from media_gateway.ports import ClientUsage, PreparedReply, ReplyPart, ReplyRequest, ReplyTrace
 from media_gateway.reply_reader import ReplyReader, is_whole
-from media_gateway.turn_prompt import NO_TURN, TurnQuestion, context_with_holes, moves_type
+from media_gateway.turn_prompt import NO_TURN, TurnQuestion, context_with_holes, written_moves
 
 LONGEST_REPLY_CHARACTERS = 4000
 WARM_WITHIN_S = 2.0
@@ -59,11 +58,9 @@ class BamlDialogue:
         """See `Dialogue`. BAML's first turn of a process takes a quarter of a second: one is built and read unsent."""
         if not self._is_warm:
             self._is_warm = True
-            builder = TypeBuilder()
-            builder.NextMove.add_value("goodbye").alias("bye")
             for wire in self._wires.values():
-                await wire.build(NO_TURN, builder)
-            ReplyReader({"bye": "goodbye"}, builder).finish('{"m":"bye","say":"Bye."}')
+                await wire.build(NO_TURN)
+            ReplyReader({"bye": "goodbye"}).finish('{"bye":"Bye."}')
         addresses = dict.fromkeys(wire.client.address for wire in self._wires.values())
         await asyncio.gather(*map(self._connect, addresses))
 
@@ -93,7 +90,7 @@ class BamlDialogue:
                 winner = await contest.winner(broken)
                 has_begun = False
                 try:
-                    reader = ReplyReader(prepared.written, prepared.builder)
+                    reader = ReplyReader(prepared.written)
                     async with aclosing(_parts(winner, reader)) as parts:
                         async for part in parts:
                             has_begun = True
@@ -138,7 +135,7 @@ class BamlDialogue:
     async def _build(self, question: TurnQuestion, name: str) -> None:
         if name not in question.built:
             question.built[name] = await self._wires[name].build(
-                context_with_holes(question.request), question.builder
+                context_with_holes(question.request)
             )
 
     async def _connect(self, address: str) -> None:
@@ -147,8 +144,7 @@ class BamlDialogue:
 
 
 def _question(request: ReplyRequest) -> TurnQuestion:
-    builder, written = moves_type(request)
-    return TurnQuestion(request=request, written=written, builder=builder)
+    return TurnQuestion(request=request, written=written_moves(request))
 
 
 async def _parts(winner: Contender, reader: ReplyReader) -> AsyncGenerator[ReplyPart, None]:
@@ -158,7 +154,8 @@ async def _parts(winner: Contender, reader: ReplyReader) -> AsyncGenerator[Reply
     while token is not None:
         text += token
         if len(text) > LONGEST_REPLY_CHARACTERS:
-            break
+            # Not even looked at: nested deeply enough, it would end the process in BAML's parser.
+            raise NoUsableReply("malformed")
         for part in reader.read(text):
             yield part
         if "}" in token and is_whole(text):

@@ -65,10 +65,13 @@ class Listening:
                     self._transcribed(transcript)
             except VendorUnavailable as error:
                 log.warning("recogniser_lost", vendor=error.vendor, reason=error.reason)
+            except Exception:
+                # A bug of ours, or of a vendor's library: the call must not go deaf over it.
+                log.exception("recogniser_failed")
             self._lost()
-            if self._recognition is not None:
-                await self._recognition.close()
-                self._recognition = None
+            if (ended := self._recognition) is not None:
+                self._recognition = None  # what is said while it closes is for the next one
+                await let_go(ended.close())
             await asyncio.sleep(wait_s)
             wait_s = min(REOPEN_MOST_S, 2 * wait_s)
 

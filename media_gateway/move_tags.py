@@ -1,6 +1,7 @@
 """PURE. The short names by which the model picks a move: a word of the move's own name, so that it cannot be mistaken.
 
-What the model writes before its first words is heard as silence, and `answer_question` is three tokens where `answer` is one.
+The tag is the key of the model's words. What comes before them is heard as silence, and `answer_question` is three
+tokens where `answer` is one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from workflows.script.compiled import (
 )
 from workflows.script.model import Script
 
+SLOTS_KEY = "s"
+"""Stands where a tag could, for the slots: no move is written so."""
 _COMPILED = {
     CONTINUE: "ok",
     ANSWER: "answer",
@@ -45,18 +48,20 @@ def move_tags(script: Script, stage: str) -> dict[str, str]:
     tags = {name: name if tag in names else tag for name, tag in _COMPILED.items()}
     for name in (*authored, *objections):
         # Another move's own name is no tag: the model may write a name instead of a tag.
-        taken = {*tags.values(), *(names - {name})}
+        taken = {SLOTS_KEY, *tags.values(), *(names - {name})}
         tags[name] = next(tag for tag in _candidates(name) if tag not in taken)
     return tags
 
 
 def names_by_written(tags: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
     """What a model may write for each allowed move, letter by letter: its tag or its name."""
-    return {written: name for name in allowed for written in (tags[name], name)}
+    return {
+        written: name for name in allowed for written in (tags[name], name) if written != SLOTS_KEY
+    }
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """The shortest first; the whole name is always free."""
+    """The shortest first; the whole name is free but for one."""
     bare = name.removeprefix(OBJECTION_PREFIX)
     words = bare.split("_")
     if not _NEGATIONS & set(words):  # `interested` for `not_interested` would say the opposite
@@ -65,3 +70,4 @@ def _candidates(name: str) -> Iterator[str]:
         yield from telling if bare == name else reversed(telling)
     yield bare
     yield name
+    yield f"{name}_move"

@@ -1,96 +1,125 @@
-"""What a model's growing answer says: the move once it is certain, then the words piece by piece. BAML reads the JSON."""
+"""What a model's growing answer says: the move once it is certain, then the words piece by piece. BAML types the parts.
+
+`{"s":{"roof_type":"metal"},"roof":"Metal, good."}`: the slots, if there are any, then the words under the move's tag.
+The move is certain once its key and the opening quote of its words stand there.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from baml_py.errors import BamlError
 
 from baml_client import b
-from baml_client.stream_types import NextTurn
 from baml_client.type_builder import TypeBuilder
 from media_gateway.errors import NoUsableReply
+from media_gateway.move_tags import SLOTS_KEY
 from media_gateway.ports import MoveChosen, ReplyPart, WordsWritten
 from media_gateway.sentences import SentenceCutter
 
-_JSON = json.JSONDecoder(strict=False)
-"""Not strict: a model may write a bare line break into a text."""
-_MOVE = re.compile(r'"m"\s*:\s*"([^"]*)"')
-"""The move as it stands, closed."""
-_SAYING = '"}'
-"""Closes a reply that is in the middle of its words."""
+_CLOSINGS = ("", '"}', "}")
+"""Of a reply that is whole, in the middle of its words, or at their end. No slots in the middle are closed by them."""
+_KEY = re.compile(
+    rf'\{{\s*(?:"{SLOTS_KEY}"\s*:\s*(?:null|\{{[^{{}}]*\}})\s*,\s*)?"(?!{SLOTS_KEY}")([^"\\]*)"'
+)
+"""The first key behind the slots, closed."""
 
 
 class ReplyReader:
     """One reply's. `written`: what may be written for a move, letter by letter, and the move's name."""
 
-    def __init__(self, written: Mapping[str, str], builder: TypeBuilder) -> None:
+    def __init__(self, written: Mapping[str, str]) -> None:
         self._written = written
-        self._builder = builder
         self._cutter = SentenceCutter()
-        self._has_move = False
+        self._builder: TypeBuilder | None = None
 
     def read(self, text: str) -> list[ReplyPart]:
-        """What is certain of the answer so far. Raises NoUsableReply for a move that is not allowed."""
-        partial = self._parse(text)
-        if partial is None or partial.say is None:
-            return []  # `say` comes last: once it begins, move and slots are complete
-        parts = self._move(text, partial)
-        return [*parts, *map(_words, self._cutter.pieces(partial.say))]
+        """What is certain of the answer so far. Raises NoUsableReply for a move that is not allowed, and for a second."""
+        objects = (_object(text + closing) for closing in _CLOSINGS)
+        reply = next(filter(None, objects), {})
+        if not reply.keys() - {SLOTS_KEY}:
+            return []  # the words come last: once they begin, move and slots are complete
+        return self._parts(text, reply, self._cutter.pieces) or []
 
     def finish(self, text: str) -> list[ReplyPart]:
-        """What is left of a whole reply. Raises for one that broke off: BAML closes it by guess, 180 may read as 18."""
-        partial = self._parse(text)
-        if partial is None or not is_whole(text):
-            raise NoUsableReply("malformed", proposed_move=self._proposed(text))
-        parts = self._move(text, partial)
-        return [*parts, *map(_words, self._cutter.finish(partial.say or ""))]
+        """What is left of a whole reply. Raises for one that broke off: what it ends in may be cut short, as 18 of 180."""
+        parts = self._parts(text, _object(text) or {}, self._cutter.finish)
+        if parts is None:
+            raise self._unusable("malformed", text)
+        return parts
 
-    def _parse(self, text: str) -> NextTurn | None:
-        # Of JSON that is not closed BAML takes `180,"roof_type":"tile"` for one value, and finds no words behind a `null`.
-        closed = text + _SAYING
+    def _parts(
+        self, text: str, reply: dict[str, object], cut: Callable[[str], list[str]]
+    ) -> list[ReplyPart] | None:
+        """None where BAML cannot read it, or a number is none."""
+        key, *more = [key for key in reply if key != SLOTS_KEY] or [""]
+        if more or key != next(reversed(reply), "") or not isinstance(reply.get(key), str):
+            raise self._unusable("malformed", text)
+        if key not in self._written or f'"{key}"' not in text:
+            raise self._unusable("move", text)
+        chosen: list[ReplyPart] = []
+        builder = self._builder or _type_of(key)
         try:
-            return b.parse_stream.TakeTurn(
-                closed if is_whole(closed) else text, {"tb": self._builder}
+            # Only what json has read: of other JSON BAML guesses, and `180,"roof_type":"tile"` becomes one value.
+            turn = b.parse_stream.TakeTurn(
+                _encodable(json.dumps(reply, ensure_ascii=False, allow_nan=False)), {"tb": builder}
             )
-        except BamlError:
-            return None  # not enough text yet, or none that fits
+        except (BamlError, ValueError):
+            return None
+        if self._builder is None:
+            self._builder = builder
+            slots = {name: value for name, value in (turn.slots or {}).items() if value}
+            chosen.append(MoveChosen(move=self._written[key], slots=slots))
+        words = (turn.model_extra or {}).get("words") or ""
+        return [*chosen, *(WordsWritten(text=piece) for piece in cut(words))]
 
-    def _move(self, text: str, partial: NextTurn) -> list[ReplyPart]:
-        if self._has_move:
-            return []
-        # BAML matches leniently ("please stop" is read as `stop`); a move counts only as it is written.
-        move = self._written.get(_move_in(text), "")
-        if not move or (partial.chosen and str(partial.chosen) != move):
-            reason = "move" if _move_in(text) else "malformed"
-            raise NoUsableReply(reason, proposed_move=self._proposed(text))
-        self._has_move = True
-        slots = {name: value for name, value in (partial.slots or {}).items() if value}
-        return [MoveChosen(move=move, slots=slots)]
-
-    def _proposed(self, text: str) -> str:
+    def _unusable(self, reason: str, text: str) -> NoUsableReply:
         """For the record: the move's name where it is one, else what was written."""
-        written = _move_in(text)
-        return self._written.get(written, written)[:80]
+        found = _KEY.match(text, max(0, text.find("{")))
+        written = _encodable(found.group(1)) if found else ""
+        return NoUsableReply(reason, proposed_move=self._written.get(written, written)[:80])
 
 
 def is_whole(text: str) -> bool:
     """Whether the reply's JSON is closed; a fence or a remark around it does not matter."""
+    return _object(text) is not None
+
+
+def _encodable(text: str) -> str:
+    """A character that a vendor tore in two events is one again; half a one is a mark of its loss."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _type_of(key: str) -> TypeBuilder:
+    """The reply's type for this key alone: each key more costs BAML time, at every token."""
+    builder = TypeBuilder()
+    builder.NextTurn.add_property("words", builder.string()).alias(key)
+    return builder
+
+
+def _object(text: str) -> dict[str, object] | None:
+    """The JSON object that the text begins with, but for a fence or a remark; None when it is not closed, or is none."""
     _, brace, rest = text.partition("{")
     try:
-        _JSON.raw_decode(brace + rest)
+        found: dict[str, object] = _JSON.raw_decode(brace + rest)[0]
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return found
 
 
-def _move_in(text: str) -> str:
-    """The first move that stands in the raw reply; empty when there is none, or not all of it."""
-    found = _MOVE.search(text, max(0, text.find("{")))
-    return found.group(1) if found else ""
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuses a key that stands twice: which of the two counts would be a guess."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
-def _words(text: str) -> WordsWritten:
-    return WordsWritten(text=text)
+_JSON = json.JSONDecoder(strict=False, object_pairs_hook=_once)
+"""Not strict: a model may write a bare line break into a text."""

@@ -19,6 +19,7 @@ from media_gateway.routing.ahead import RouteAhead
 from media_gateway.speaker import Speaker
 from media_gateway.stream_clock import StreamClock
 from workflows.script.events import MoveProposed, ScriptEvent
+from workflows.script.moves import allowed_moves
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,11 @@ class Replying:
     def fall_back(self, turn: AgentTurn) -> None:
         """The model is too late: authored words under the same reply."""
         turn.has_fallen_back = True
+        if turn.stamps.first_audio is not None:
+            return  # it is spoken already, and waits behind a filler
         if turn.making is not None:
             turn.making.cancel()
+        self._speaker.begin_anew(turn)
         turn.making = self._tasks.spawn(self._late_reply(turn), "fall back")
 
     def let_out(self, turn: AgentTurn) -> None:
@@ -127,8 +131,10 @@ class Replying:
             log.warning("reply_not_used", reason=error.reason, stage=self._record.state.stage)
             turn.refusal = error.reason
             if turn.decided is None:
-                chosen = MoveChosen(move=error.proposed_move, slots={})
-                _, after = await self._choose(turn, chosen)
+                # What broke off makes no move, though its name may be one: without its slots it is another.
+                allowed = {move.name for move in allowed_moves(request.script, request.state)}
+                proposed = "" if error.proposed_move in allowed else error.proposed_move
+                _, after = await self._choose(turn, MoveChosen(move=proposed, slots={}))
         await self._lines(turn, after)
 
     async def _open(self, turn: AgentTurn) -> None:

@@ -233,7 +233,11 @@ class CallSession:
 
     def break_off(self) -> None:
         """Give the call away now, in the middle of whatever it is in."""
-        self._over.set()
+        if not self._over.is_set():
+            self.happened(
+                LineLost()
+            )  # nothing that still comes in is answered, or told behind the end
+            self._over.set()
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Carry out what the workflow wants. Never raises."""
@@ -241,11 +245,18 @@ class CallSession:
             return DirectiveDone(accepted=False, reason="the stream is not this one", is_here=False)
         if directive.order is None:
             return self._correct(directive)
-        if self._record.is_over:
+        if self._record.is_over or self._hears_opt_out:
             return DirectiveDone(accepted=False, reason="the script is over")
         self._commands.order = directive
         self.happened(OrderCame())
         return DirectiveDone(accepted=True)
+
+    @property
+    def _hears_opt_out(self) -> bool:
+        """The caller wants no more calls, and the answer to that is about to be heard: no order unsays it."""
+        turn = self._speaker.turn
+        decided = turn.decided if turn is not None else None
+        return decided is not None and decided.outcome is Outcome.OPTED_OUT
 
     def _correct(self, directive: Directive) -> DirectiveDone:
         turn = self._speaker.turn
@@ -289,16 +300,23 @@ class CallSession:
     def _ear_found(self, event: EarEvent) -> None:
         match event:
             case VoiceChange(speaking=True):
-                self.happened(SpeechStarted(at=Ms(event.at_ms), is_faint=event.is_faint))
+                self.happened(SpeechStarted(at=self._when(event), is_faint=event.is_faint))
             case VoiceChange():
-                self.happened(SpeechStopped(at=Ms(event.at_ms)))
+                self.happened(SpeechStopped(at=self._when(event)))
             case EndEstimate():
                 self.happened(EndOfTurnEstimated(p=event.p))
             case _:
                 assert_never(event)
 
+    def _when(self, change: VoiceChange) -> Ms:
+        """By our clock where it is known: behind a stream's slower one every pause would seem long over."""
+        at_ms = self._clock.of(change.at_s)
+        return Ms(max(0, change.at_ms if at_ms is None else at_ms))
+
     def _transcribed(self, transcript: Transcript) -> None:
-        self._words_are_final = transcript.is_final
+        if transcript.is_final or transcript.text:
+            # An end of turn, or the silence after a span, says nothing of the words before it.
+            self._words_are_final = transcript.is_final
         if transcript.is_final:
             self._commands.words_final_at = self._clock.now()
             self.happened(FinalWords(text=transcript.text))
@@ -324,7 +342,7 @@ class CallSession:
             now = self._clock.reach(deadline)
             self._recorder.timer(now)
             self._carry_out(self._machine.on_timer(now))
-        self._speaker.pump()
+        self._speaker.tick()
 
     def _carry_out(self, commands: list[Command]) -> None:
         self._recorder.commands(commands)
@@ -334,14 +352,18 @@ class CallSession:
         self.arm()
 
     def arm(self) -> None:
-        """One timer: the machine's deadline or the next audio that is due, whichever is first."""
+        """One timer: the machine's deadline, the next audio that is due, or the end of the wait for a mark."""
         self._brief_ear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         due = [
             at
-            for at in (self._machine.deadline, self._playout.next_due(self._clock.last))
+            for at in (
+                self._machine.deadline,
+                self._playout.next_due(self._clock.last),
+                self._playout.mark_lost_at,
+            )
             if at is not None
         ]
         if due and not self._over.is_set():

@@ -6,8 +6,9 @@ Decides nothing about the floor. It tells the driver when a reply becomes audibl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -120,8 +121,10 @@ class Speaker:
         self._stamp_words(turn, segment)
         if turn.speech is None:
             speech = await self._voice.begin()
-            if self.turn is not turn:
-                await speech.cancel()
+            if not self._is_wanted(turn, segment):
+                await (
+                    speech.cancel()
+                )  # cut meanwhile, or a filler whose answer was ready without the voice
                 return
             turn.speech = speech
             turn.playing = self._tasks.spawn(self._play(turn, speech), "play")
@@ -187,7 +190,9 @@ class Speaker:
         self._playout.begin_segment(
             number, segment.text, line_id=segment.line_id, must_say=segment.must_say
         )
-        self._driver.happened(AgentWords(reply_id=turn.reply_id, text=segment.text))
+        self._driver.happened(
+            AgentWords(reply_id=turn.reply_id, text=segment.text, are_opener=segment.is_opener)
+        )
         return number
 
     def _stamp_words(self, turn: AgentTurn, segment: Segment) -> None:
@@ -214,7 +219,8 @@ class Speaker:
                     self._playout.segment_done(item.segment)
                 self.pump()
         except VendorUnavailable as error:
-            self._failed(turn, error)
+            if turn.speech is speech:
+                self._failed(turn, error)
             return
         if self.turn is turn and turn.speech is speech:
             self._delivered()
@@ -255,6 +261,14 @@ class Speaker:
         self._playout.mark_echoed(name, self._clock.now())
         self._check_played()
         self.pump()
+
+    def tick(self) -> None:
+        """The timer came: audio is due, or a mark that never came back."""
+        self.pump()
+        if self._playout.give_up_marks(self._clock.now()):
+            log.warning("mark_lost")
+            self._check_played()
+            self._driver.arm()
 
     def _check_played(self) -> None:
         turn = self.turn
@@ -310,6 +324,18 @@ class Speaker:
 
     # --- a voice that fails ------------------------------------------------------------------
 
+    def begin_anew(self, turn: AgentTurn) -> None:
+        """Take back what was given to a voice that did not speak it: the words that follow go to another one."""
+        if turn.words_before_answer == len(turn.segments):
+            return
+        self._tasks.spawn(silence(turn), "silence")
+        self._forget_answer(turn)
+
+    def _forget_answer(self, turn: AgentTurn) -> None:
+        turn.speech, turn.is_written = None, False
+        kept = self._playout.begin_again(keep=turn.words_before_answer)
+        del turn.segments[kept:]
+
     def _failed(self, turn: AgentTurn, error: VendorUnavailable) -> None:
         """Before any audio the authored lines try the voice once more. After that the turn counts, and ends as cut."""
         if self.turn is not turn:
@@ -321,9 +347,7 @@ class Speaker:
             return
         if turn.stamps.first_audio_sent is None and not turn.has_lost_voice:
             turn.has_lost_voice = True
-            turn.speech = None
-            kept = self._playout.begin_again(keep=turn.words_before_answer)
-            del turn.segments[kept:]
+            self._forget_answer(turn)
         else:
             self._give_up(turn)
         asked_before = turn.has_fallen_back
@@ -344,7 +368,11 @@ class Speaker:
             self._driver.line_lost()
 
 
-async def silence(turn: AgentTurn) -> None:
-    """Have the voice stop what it speaks of a turn that was cut."""
-    if turn.speech is not None:
-        await turn.speech.cancel()
+def silence(turn: AgentTurn) -> Coroutine[Any, Any, None]:
+    """Have the voice stop what it speaks now of a turn."""
+    return _cancel(turn.speech)
+
+
+async def _cancel(speech: Speech | None) -> None:
+    if speech is not None:
+        await speech.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,17 +11,21 @@ from secrets import token_hex
 from typing import Any
 
 from baml_client import types
-from baml_client.type_builder import TypeBuilder
 from media_gateway.llm.wire import Built
 from media_gateway.move_tags import move_tags, names_by_written
 from media_gateway.ports import Passage, PreparedReply, ReplyRequest
 from workflows.script.lines import spoken_value
 from workflows.script.machine import next_question
+from workflows.script.model import Slot, SlotType, SlotValue
 from workflows.script.moves import allowed_moves, askable_slots
 
 _WORDS, _PASSAGES, _SAID = (f"{what}-{token_hex(8)}" for what in ("words", "passages", "said"))
 """Stand in a prepared prompt where the caller's words, the passages and the opener go. By chance, so that nobody can
 say them."""
+
+
+_FENCES = re.compile("[<>]{3,}")
+"""Both kinds at once: what is left of `<<>>><` without its `>>>` would be a fence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,6 @@ class TurnQuestion(PreparedReply):
 
     written: Mapping[str, str]
     """What the model may write for a move, letter by letter, and the move's name."""
-    builder: TypeBuilder
     built: dict[str, Built] = field(default_factory=dict)
     """By the client's name; those of further clients are made when they are needed."""
 
@@ -55,14 +59,11 @@ class TurnQuestion(PreparedReply):
         return built.url, built.headers, json.dumps(filled(built.body))
 
 
-def moves_type(request: ReplyRequest) -> tuple[TypeBuilder, dict[str, str]]:
-    """The reply's type with this turn's moves, and what may be written for them: see `TurnQuestion.written`."""
+def written_moves(request: ReplyRequest) -> dict[str, str]:
+    """What may be written for this turn's moves: see `TurnQuestion.written`."""
     tags = move_tags(request.script, request.state.stage)
     names = [move.name for move in allowed_moves(request.script, request.state)]
-    builder = TypeBuilder()
-    for name in names:
-        builder.NextMove.add_value(name).alias(tags[name])
-    return builder, names_by_written(tags, names)
+    return names_by_written(tags, names)
 
 
 def context_with_holes(request: ReplyRequest) -> types.TurnContext:
@@ -78,6 +79,7 @@ def turn_context(request: ReplyRequest) -> types.TurnContext:
     stage = script.stages[state.stage]
     tags = move_tags(script, state.stage)
     today = date.fromisoformat(state.today) if state.today else None
+    facts = {**script.facts, **{name: _fenced(value) for name, value in request.facts.items()}}
     return types.TurnContext(
         company=script.company,
         agent=script.agent_name,
@@ -100,15 +102,11 @@ def turn_context(request: ReplyRequest) -> types.TurnContext:
                 type=script.slots[name].type.value,
                 description=script.slots[name].description,
                 choices=list(script.slots[name].choices),
-                value=(
-                    spoken_value(script.slots[name], state.slots[name])
-                    if name in state.slots
-                    else ""
-                ),
+                value=_known(script.slots[name], state.slots.get(name)),
             )
             for name in askable_slots(script, state)
         ],
-        facts=[f"{name}: {value}" for name, value in {**script.facts, **request.facts}.items()],
+        facts=[f"{name}: {value}" for name, value in facts.items()],
         passages=[_passage(passage) for passage in request.passages],
         history=[
             types.PastTurn(caller=_as_data(past.caller_words), agent=past.agent_words)
@@ -151,6 +149,18 @@ def _passage(passage: Passage) -> str:
     return f"{passage.source}: {_as_data(passage.text)}"
 
 
+def _known(slot: Slot, value: SlotValue | None) -> str:
+    """A slot's value; where it is free text it is the caller's own words, whoever wrote it down."""
+    if value is None:
+        return ""
+    spoken = spoken_value(slot, value)
+    return _fenced(spoken) if slot.type in (SlotType.NAME, SlotType.TEXT) else spoken
+
+
+def _fenced(text: str) -> str:
+    return f"<<< {_as_data(text)} >>>"
+
+
 def _as_data(text: str) -> str:
     """Text from outside cannot close its own fence."""
-    return text.replace("<<<", "").replace(">>>", "")
+    return _FENCES.sub("", text)

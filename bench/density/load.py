@@ -25,6 +25,8 @@ from rehearsal.audio import LINE_HZ, to_mulaw
 FRAME_S = 0.02
 BEAT_S = 10.0
 BEAT_FRAMES = round(BEAT_S / FRAME_S)
+SETTLED_S = 0.4
+"""Of a reply, before its lateness counts: until then it is the voice that has not delivered enough."""
 INTERIM_S, EVERY_S, FINAL_S, AFTER_FINALIZE_S = 0.1, 0.1, 0.25, 0.05
 
 
@@ -66,6 +68,7 @@ class LoadCall:
         self._marks: list[tuple[float, asyncio.TimerHandle, bytes]] = []
         self._reply = ""
         """The voice's request that was played last."""
+        self._reply_began_s = 0.0
         self.socket = Socket(self._take)
         self.recogniser: Socket | None = None
         self._sent = 0
@@ -163,18 +166,20 @@ class LoadCall:
             echo = frame(json.dumps({**message, "sequenceNumber": "1"}).encode(), masked=True)
             self._loop.call_later(max(0.0, self._plays_until - now), self.socket.write, echo)
         elif message["event"] == "clear":
-            self._plays_until = now
+            # What follows, a reply that goes on too, begins with an empty buffer.
+            self._plays_until, self._reply = now, ""
 
     def _played(self, audio: bytes, now: float) -> None:
         words = self._truth.agent_words
         found = next((run.word for run in runs(audio) if run.word in words), None)
         ahead_s = self._plays_until - now
         if found is not None and words[found].context == self._reply:
-            self._figures.late_ms.append(max(0.0, AHEAD_LEAST_MS - 1000 * ahead_s))
+            if now - self._reply_began_s >= SETTLED_S:
+                self._figures.late_ms.append(max(0.0, AHEAD_LEAST_MS - 1000 * ahead_s))
             self._figures.dry += ahead_s < 0
         elif found is not None:
             self._figures.replies += 1
-            self._reply = words[found].context
+            self._reply, self._reply_began_s = words[found].context, now
         self._plays_until = max(now, self._plays_until) + len(audio) / LINE_HZ
         self._figures.spoken_ms += len(audio) / 8
 

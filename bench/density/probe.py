@@ -59,7 +59,7 @@ async def watch_lags(path: Path) -> None:
 
 
 class PartSampler:
-    """Counts from `begin` on; the file is written anew every 200 samples, as counts since the beginning."""
+    """Counts from `begin` on; the file is written anew every 20 samples, as counts since the beginning."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -73,7 +73,7 @@ class PartSampler:
 
     def _sample(self, _signal: int, stack: FrameType | None) -> None:
         self._counts[self._part(stack)] += 1
-        if self._counts.total() % 200 == 0:
+        if self._counts.total() % 20 == 0:
             text = json.dumps({"at_s": time.monotonic(), "counts": self._counts})
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(text + "\n")

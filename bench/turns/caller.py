@@ -89,6 +89,7 @@ class Caller:
 
     async def _speak(self, kind: Kind, utterance: Utterance) -> None:
         sound = self.sounds.utterance(utterance, self._pitch)
+        self.side.fault = ""
         if kind is Kind.ANSWER and self.chance.random() < self.plan.faults:
             self.side.fault = self.chance.choice(FAULTS_OF_A_CALL)
         whole = tuple(pause.is_whole for pause in utterance.pauses)

@@ -95,9 +95,10 @@ def judge(record: Record, acts: Sequence[Act], words: Mapping[int, AgentWord]) -
             continue
         if not _speaks(audible, act.first_ms - FRAME_MS):
             continue
+        between_ms = (acts[number - 1].last_ms if number else 0, until_ms)
         if act.kind is Kind.INTERRUPTION:
-            found.interruptions.append(_interrupted(record, act, heard, words, until_ms))
-        elif (over := _spoken_over(record, act, heard, words, contexts, until_ms)) is not None:
+            found.interruptions.append(_interrupted(record, act, heard, words, between_ms))
+        elif (over := _spoken_over(record, act, heard, words, contexts, between_ms)) is not None:
             found.spoken_over.append(over)
     found.uncalled_clears = sum(_is_uncalled(record, at_s, acts) for at_s in record.clears_s)
     return found
@@ -130,12 +131,13 @@ def _interrupted(
     act: Act,
     heard: Sequence[Run],
     words: Mapping[int, AgentWord],
-    until_ms: int,
+    between_ms: tuple[int, int],
 ) -> Interrupted:
+    since_ms, until_ms = between_ms
     first_s, until_s = record.caller_s(act.first_ms), record.caller_s(until_ms)
     clear = next((at for at in record.clears_s if first_s <= at < until_s), None)
     from_ms = act.first_ms - FRAME_MS
-    spoken = {words[run.word].context for run in heard if run.at_ms < from_ms}
+    spoken = {words[run.word].context for run in heard if since_ms <= run.at_ms < from_ms}
     after = sum(
         round(min(run.ms, run.at_ms + run.ms - from_ms))
         for run in heard
@@ -156,15 +158,15 @@ def _spoken_over(
     heard: Sequence[Run],
     words: Mapping[int, AgentWord],
     contexts: Mapping[str, Sequence[AgentWord]],
-    until_ms: int,
+    between_ms: tuple[int, int],
 ) -> SpokenOver | None:
     from_ms = act.first_ms - FRAME_MS
-    before = [run for run in heard if run.at_ms <= from_ms]
-    if not before:
+    own = [run for run in heard if between_ms[0] <= run.at_ms < between_ms[1]]
+    if not own:
         return None
-    context = words[before[-1].word].context
-    reply = contexts[context]
-    own = [run for run in heard if words[run.word].context == context and run.at_ms < until_ms]
+    # An opener is another request of the voice than what follows it: the reply is both.
+    spoken = dict.fromkeys(words[run.word].context for run in own)
+    reply = [word for context in spoken for word in contexts[context]]
     played_ms = sum(run.ms for run in own if run.at_ms <= from_ms)
     if sum(word.ms for word in reply) - played_ms < LEFT_MS:
         return None
@@ -240,11 +242,13 @@ def ledger_errors(
     A reply is known by the number in it, which no other has.
     """
     best: dict[int, int] = {}
+    order: list[AgentWord] = []
+    """As they were heard; one that was said again stands there again."""
     for run in runs(bytes(record.played)):
         if run.word in words:
             best[run.word] = max(best.get(run.word, 0), run.ms)
-    order = [words[number] for number in best]
-    """As they were first heard."""
+            if not order or order[-1].number != run.word:
+                order.append(words[run.word])
     by_number: dict[str, str] = {}
     for word in words.values():
         if _NUMBER.fullmatch(word.text):
@@ -255,22 +259,23 @@ def ledger_errors(
         if not claim.interrupted or not numbers:
             continue
         context = by_number.get(numbers[0], "")
-        heard = [word for word in order if word.context == context]
+        heard = list(dict.fromkeys(word for word in order if word.context == context))
         least = sum(best[word.number] >= word.ms for word in heard)
         most = sum(best[word.number] >= word.ms - EDGE_MS for word in heard)
         claimed = len(claim.heard_words.split())
         if not heard:
             errors.append(None if claimed else 0)
             continue
-        before = _opener(claim.reply_words.split(), heard[0], order)
+        asked = sum(word.context == context for word in words.values())
+        before = _opener(claim.reply_words.split(), asked, heard[0], order)
         claimed -= before
         errors.append(claimed - min(max(claimed, least), most))
     return errors
 
 
-def _opener(reply: Sequence[str], first: AgentWord, order: Sequence[AgentWord]) -> int:
-    """Words that the reply began with and that another request had spoken: heard, if they came right before."""
-    count = reply.index(first.text) if first.text in reply else 0
+def _opener(reply: Sequence[str], asked: int, first: AgentWord, order: Sequence[AgentWord]) -> int:
+    """Words before those asked of the voice in one go: another request had spoken them. Heard, if they came right before."""
+    count = max(0, len(reply) - asked)
     at = order.index(first)
     came = [word.text for word in order[max(0, at - count) : at]]
     return count if came == list(reply[:count]) else 0

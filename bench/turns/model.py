@@ -18,6 +18,7 @@ from bench.turns.utterances import Book, Utterance, plain
 
 _TOKEN = re.compile(r" ?[A-Za-z]{1,8}|_[A-Za-z]{1,8}| ?\d{1,3}| ?[^\sA-Za-z0-9_]{1,3}|\s+|.", re.S)
 _KEY = re.compile(r"^  \"?(\w+)\"?\??: (.*)$", re.M)
+_MOVE_AS_KEY = '{"TAG":"WORDS"}'
 FIRST_NUMBER = 100
 """No reply of the model's has a smaller one, and no authored line as large a one."""
 _FENCED = re.compile(r"<<<\s*(.*?)\s*>>>", re.S)
@@ -82,7 +83,10 @@ class Model:
 
 
 def in_form(system: str, form: str, utterance: Utterance | None, say: str) -> str:
-    """The reply as JSON with the keys in the order that the prompt names them: move, slots, words, by their types."""
+    """The reply as JSON in the form that the prompt shows: slots, then the words under the move's tag.
+
+    Where it gives a schema, its keys in its order: move, slots, words, by their types.
+    """
     moves, _, rest = system.partition("## Moves")[2].partition("\n## ")
     moves += rest.partition("## Moves")[2]
     wanted = utterance.move if utterance else ""
@@ -100,6 +104,10 @@ def in_form(system: str, form: str, utterance: Utterance | None, say: str) -> st
             found[key] = move
         elif "string" in kind:
             found[key] = say
+    if _MOVE_AS_KEY in form:
+        if utterance and utterance.slots:
+            found["s"] = utterance.slots
+        found[move] = say
     separators = (",", ":") if "no spaces" in form else None
     return json.dumps(found or {"move": move, "slots": slots, "say": say}, separators=separators)
 

@@ -19,6 +19,7 @@ class BatchedEars:
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
         """Of the timer. Kept here: uvloop's handle of a time that has come does not know it."""
+        self._is_closed = False
         self._pipeline = Pipeline(speech or SpeechModel(), end, clock=self._now_s, wake=self._wake)
 
     def open(self, tell: Callable[[EarEvent], None]) -> Ear:
@@ -27,11 +28,12 @@ class BatchedEars:
 
     @property
     def counts(self) -> EarCounts:
-        """Bad input and failures of all calls so far."""
+        """See `Ears`."""
         return self._pipeline.counts()
 
     def close(self) -> None:
-        """No more ticks. Idempotent."""
+        """See `Ears`: no more ticks, whatever is still heard."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -40,6 +42,8 @@ class BatchedEars:
         return asyncio.get_running_loop().time()
 
     def _wake(self, at_s: float) -> None:
+        if self._is_closed:
+            return
         if self._timer is not None:
             if self._due_s <= at_s:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,3 +41,7 @@ class EarCounts:
         for field in fields(self):
             name = field.name
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_fields(self) -> dict[str, int]:
+        """By name, for a health check."""
+        return {f"ear_{name}": count for name, count in asdict(self).items()}

@@ -78,6 +78,8 @@ class CallEar:
         self._step_end_ms = 0
         self._tones = 0
         self._told_ms = 0
+        self._behind_ms = 0.0
+        """Of the stream's time: see `Framing.behind_ms`."""
 
     @property
     def counts(self) -> EarCounts:
@@ -94,7 +96,11 @@ class CallEar:
         self.covered_s = self._clock()
         self.is_starved = False
         if self.framing.take(mulaw, at_ms, self.covered_s * 1000):
-            self.break_off(before_ms)
+            self.break_off(before_ms)  # by the clock as it ran until then
+            if at_ms < before_ms:
+                for part in (self._voicing, self._gate, self.watch):
+                    part.set_back(before_ms - at_ms)
+        self._behind_ms = self.framing.behind_ms
         if self.framing.is_ready:
             self._schedule.step(self)
 
@@ -203,6 +209,7 @@ class CallEar:
     def _began(self, at_ms: int, last_sound_ms: int | None, *, is_faint: bool) -> None:
         if not is_faint:
             self.watch.sound_began(at_ms, last_sound_ms)
+            self.wants_audio_score = False  # of the pause before, if no tick had time for it
         self._happened(speaking=True, at_ms=at_ms, is_faint=is_faint)
 
     def _stopped(self) -> None:
@@ -210,6 +217,9 @@ class CallEar:
         self._happened(speaking=False, at_ms=at_ms, is_faint=self._gate.is_faint)
 
     def _happened(self, *, speaking: bool, at_ms: int, is_faint: bool) -> None:
+        at_s = (at_ms + self._behind_ms) / 1000
         # A clock that was set back, or silence that stood in for late audio: time never goes back for the listener.
         self._told_ms = max(self._told_ms, at_ms)
-        self.events.append(VoiceChange(speaking=speaking, at_ms=self._told_ms, is_faint=is_faint))
+        self.events.append(
+            VoiceChange(speaking=speaking, at_ms=self._told_ms, at_s=at_s, is_faint=is_faint)
+        )

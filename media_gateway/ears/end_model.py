@@ -25,17 +25,18 @@ from media_gateway.ears.ports import Expectation, Frames, PauseCheck
 
 VERSION = "v1"
 MODELS = Path(__file__).parent / "models"
+_REMEDY = "reinstall callspine, or run python -m endpointing export"
 REMEMBERED = 4096
 """Scores of words that are kept: interim words come again, and every call is asked the same questions."""
 
 
 class OnnxEndModel:
-    """Implements EndModel; shared by all calls. ValueError when a file is missing or is not of this version."""
+    """Implements EndModel; shared by all calls. ValueError when a file is missing, damaged or not of this version."""
 
     def __init__(self, folder: Path = MODELS, *, version: str = VERSION) -> None:
-        self._text, words = _load(folder / f"end_of_turn_text_{version}.onnx")
-        self._sound, _ = _load(folder / f"end_of_turn_sound_{version}.onnx")
-        self._hazard, _ = _load(folder / f"end_of_turn_hazard_{version}.onnx")
+        self._text, words = _load(folder / f"end_of_turn_text_{version}.onnx", version, "ids")
+        self._sound, _ = _load(folder / f"end_of_turn_sound_{version}.onnx", version, "features")
+        self._hazard, _ = _load(folder / f"end_of_turn_hazard_{version}.onnx", version, "checks")
         self._ids = {word: at for at, word in enumerate(words.split("\n"))}
         if tuple(words.split("\n")[: len(SPECIAL)]) != SPECIAL:
             raise ValueError(
@@ -70,15 +71,19 @@ class OnnxEndModel:
         return float(scores[0]) - left_open(words)
 
 
-def _load(path: Path) -> tuple[ort.InferenceSession, str]:
-    """The session, and its word list if it has one."""
+def _load(path: Path, version: str, reads: str) -> tuple[ort.InferenceSession, str]:
+    """The session, and its word list if it has one. `reads`: an input by which the graph is known."""
     if not path.is_file():
-        raise ValueError(
-            f"{path} is missing: reinstall callspine, or run python -m endpointing export"
-        )
+        raise ValueError(f"{path} is missing: {_REMEDY}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = ort.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
-    )
-    return session, session.get_modelmeta().custom_metadata_map.get("words", "")
+    try:
+        session = ort.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # the runtime has a class of its own for each of its reasons
+        raise ValueError(f"{path} is damaged ({type(error).__name__}): {_REMEDY}") from error
+    told = session.get_modelmeta().custom_metadata_map
+    if told.get("version") != version or reads not in [one.name for one in session.get_inputs()]:
+        raise ValueError(f"{path} is another graph, or of another version: {_REMEDY}")
+    return session, told.get("words", "")

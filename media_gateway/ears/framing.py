@@ -49,6 +49,11 @@ class Framing:
         return self._end_ms or 0.0
 
     @property
+    def behind_ms(self) -> float:
+        """What the stream's time lacks of the steady clock's, by the promptest message of late."""
+        return self._prompt_ms or 0.0
+
+    @property
     def is_ready(self) -> bool:
         """A step can be taken."""
         return len(self._buffer) >= CONTEXT + WINDOW

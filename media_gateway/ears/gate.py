@@ -38,6 +38,11 @@ class LevelGate:
             self._agent_ended_ms = now_ms
         self._agent_speaks = is_speaking
 
+    def set_back(self, by_ms: int) -> None:
+        """See `Voicing.set_back`."""
+        if self._agent_ended_ms is not None:
+            self._agent_ended_ms -= by_ms
+
     def is_over_agent(self, now_ms: int) -> bool:
         """The agent is heard on this line, or its echo may be."""
         if self._agent_speaks:

@@ -78,11 +78,8 @@ class Pipeline:
         if ear in self._ready:
             return
         self._ready[ear] = None
-        waiting = len(self._ready)
-        if waiting == ENOUGH or len(self._ears) <= FEW_CALLS:
-            self._wake(self._clock())
-        elif waiting == 1:
-            self._wake(self._clock() + WAIT_S)
+        is_due = len(self._ready) >= ENOUGH or len(self._ears) <= FEW_CALLS
+        self._wake(self._clock() + (0.0 if is_due else WAIT_S))
 
     def tell(self, ear: CallEar) -> None:
         """See `Schedule`."""
@@ -90,8 +87,10 @@ class Pipeline:
         self._wake(self._clock())
 
     def forget(self, ear: CallEar) -> None:
-        """See `Schedule`."""
+        """See `Schedule`. A gap drops what waited before it: a step that was ready may be none any more."""
         self._state[:, ear.slot] = 0.0
+        if not ear.framing.is_ready:
+            self._ready.pop(ear, None)
 
     def close(self, ear: CallEar) -> None:
         """See `Schedule`."""

@@ -81,6 +81,13 @@ class Ears(Protocol):
     def open(self, tell: Callable[[EarEvent], None]) -> Ear:
         """An ear with fresh state. On the event loop that the ears belong to."""
 
+    @property
+    def counts(self) -> EarCounts:
+        """Bad input and failures of all calls so far, those that are over too."""
+
+    def close(self) -> None:
+        """Nothing is told any more. After the last call; idempotent."""
+
 
 Frames = npt.NDArray[np.float32]
 """`[T, 130]`: a row a step of 32 ms: the speech model's hidden state (128), its p(speech), the level in dBFS / 100."""

@@ -57,6 +57,12 @@ class TurnWatch:
         if self._began_ms is None or (not self.words and is_fresh):
             self._began_ms = at_ms
 
+    def set_back(self, by_ms: int) -> None:
+        """See `Voicing.set_back`."""
+        self._words_at_ms -= by_ms
+        if self._began_ms is not None:
+            self._began_ms -= by_ms
+
     def silence_ms(self, now_ms: int, last_sound_ms: int | None) -> int:
         """Of a caller who is quiet now. Words that no sound went before were spoken when they came, at the latest."""
         return max(0, now_ms - (self._words_at_ms if last_sound_ms is None else last_sound_ms))

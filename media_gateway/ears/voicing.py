@@ -63,6 +63,12 @@ class Voicing:
             return None
         return self._turn_off(max(self.began_ms, at_ms) if self._in_a_row == 0 else None)
 
+    def set_back(self, by_ms: int) -> None:
+        """The stream's clock was: what was heard was as long ago as before."""
+        self.began_ms -= by_ms
+        if self.last_sound_ms is not None:
+            self.last_sound_ms -= by_ms
+
     def _while_off(self, p: float, end_ms: int, is_low: bool) -> Turned | None:
         if self.is_masked:
             self._low_in_a_row = self._low_in_a_row + 1 if p < STOPS_BELOW else 0

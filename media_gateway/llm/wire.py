@@ -10,7 +10,6 @@ import httpx
 from baml_py import ClientRegistry, HTTPRequest
 
 from baml_client import b
-from baml_client.type_builder import TypeBuilder
 from baml_client.types import TurnContext
 from media_gateway.llm.aws import BedrockSigner, Signer, Unsigned
 from media_gateway.llm.client import LlmClient, Provider
@@ -39,9 +38,9 @@ class Wire:
     read: Read = read_openai
     signer: Signer = field(default_factory=Unsigned)
 
-    async def build(self, context: TurnContext, builder: TypeBuilder) -> Built:
+    async def build(self, context: TurnContext) -> Built:
         """Have BAML write the turn's request for this client. Milliseconds on a busy machine."""
-        options: Any = {"tb": builder, "client_registry": self.registry}
+        options: Any = {"client_registry": self.registry}
         if self.client.provider is not Provider.BEDROCK:
             return _built(await b.stream_request.TakeTurn(context, options))
         # BAML builds Bedrock's Converse request, but none that streams; their bodies are the same.

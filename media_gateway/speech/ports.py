@@ -125,5 +125,7 @@ class VoiceChange:
     speaking: bool
     at_ms: int
     """Stream time of the sound's beginning or end, dated back from the frame that decided it."""
+    at_s: float | None = None
+    """The same on the event loop's clock, from when the line's audio comes: a stream's times may drift, jump or stand."""
     is_faint: bool = False
     """Speech clearly below this caller's own level; see `media_gateway.turns.types.SpeechStarted`."""

@@ -14,6 +14,8 @@ class Ahead:
         self._counts = counts
         self.reply_id = 0
         """Of the answer that is being made ahead; 0: none is."""
+        self.has_opener = False
+        """It begins with words whose audio is there."""
         self._words: tuple[str, ...] = ()
         """What it answers; kept after it is gone, so that a failure is not repeated at once."""
         self._in_turn = 0
@@ -31,6 +33,7 @@ class Ahead:
     def begin(self, reply_id: int, words: str) -> None:
         """The answer to these words is being made."""
         self.reply_id = reply_id
+        self.has_opener = False
         self._words = normalised(words)
         self._in_turn += 1
         self._counts.ahead_begun += 1

@@ -54,9 +54,14 @@ def judge(words: str, *, agent_words: tuple[str, ...], is_faint: bool = False) -
     return OverAgent.BACKCHANNEL if _says_go_on(said) else OverAgent.REAL
 
 
+def urgent_in(words: str) -> frozenset[str]:
+    """Those among them that stop the agent however softly they were said."""
+    return _URGENT.intersection(normalised(words))
+
+
 def is_urgent(words: str) -> bool:
-    """Whether a word is among them that stops the agent however softly it was said."""
-    return not _URGENT.isdisjoint(normalised(words))
+    """Whether there is one among them."""
+    return bool(urgent_in(words))
 
 
 def is_greeting(words: str) -> bool:

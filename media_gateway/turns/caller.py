@@ -6,6 +6,7 @@ when that form comes, only what it says beyond them is new.
 
 from __future__ import annotations
 
+from media_gateway.turns.backchannels import urgent_in
 from media_gateway.turns.types import Ms, TurnPolicy
 from media_gateway.turns.words import beyond, normalised
 
@@ -79,7 +80,7 @@ class Caller:
         if is_final and self._is_said_twice(text):
             return False
         if not is_final or not self._spent:
-            return bool(normalised(beyond(self._spent, text)))
+            return bool(normalised(self._beyond_spent(text)))
         final, spent = normalised(text), normalised(self._spent)
         return final != spent[: len(final)]
 
@@ -124,7 +125,7 @@ class Caller:
         """The present span's unfinished words; they replace the ones before."""
         self._expire(now)
         before = normalised(self._interim)
-        self._interim = beyond(self._spent, self._whole(text))
+        self._interim = self._beyond_spent(self._whole(text))
         self._interim_at = now
         if self._is_by_words and normalised(self._interim) != before:
             self.last_sound = now
@@ -155,8 +156,8 @@ class Caller:
             self._finals.append(self._interim)
             self._interim = ""
         self._confirm("")
-        if not self.is_speaking:
-            self.awaits_words = False
+        if self.words and not self.is_speaking:
+            self.awaits_words = False  # without a word it is still to be asked what he said
 
     def drop_torn_words(self) -> None:
         """A resume line begins, and asks anew for whatever was being said when the stream before was lost."""
@@ -205,12 +206,20 @@ class Caller:
 
     def _confirm(self, text: str) -> str:
         """The final form of spent words came; what it says beyond them."""
-        more = beyond(self._spent, text)
+        more = self._beyond_spent(text)
         rest = beyond(text, self._spent) if not more and text else ""
         if self._is_spent_answered and self._spent:
             self._answered.append(self._spent if more or not text else text)
         self._spent = rest
         return more
+
+    def _beyond_spent(self, text: str) -> str:
+        """What a text says that the spent words do not.
+
+        All of it where a "no" or a "stop" would be lost: "don't call me" is no later form of "you can call me".
+        """
+        more = beyond(self._spent, text)
+        return more if urgent_in(text) <= urgent_in(self._spent) | urgent_in(more) else text
 
     def _expire(self, now: Ms) -> None:
         if self._spent and now >= self._spent_until:

@@ -1,12 +1,13 @@
 """PURE. When the caller's turn is over: the ear's belief, the recogniser's own end of turn, and the fixed pauses without both.
 
-last sound ──least or learnt silence──► over, if p ≥ commit_p and the words are settled
+last sound ──least, held or learnt silence──► over, if p ≥ commit_p and the words are settled
            ──end_pause / unfinished_pause──► over, if no estimate came for estimate_stale_ms
            ──longest_pause──► over, whatever the ear believes
 """
 
 from __future__ import annotations
 
+from media_gateway.turns.ahead import Ahead
 from media_gateway.turns.caller import Caller
 from media_gateway.turns.types import Ms, TurnPolicy
 from media_gateway.turns.words import looks_unfinished
@@ -34,7 +35,7 @@ class EndEvidence:
         """A sound, or other words: what was believed, was believed of less."""
         self._p, self._vendor_end_at = 0.0, None
 
-    def pause_over_at(self, caller: Caller, *, since: Ms, learnt_ms: int) -> Ms:
+    def pause_over_at(self, caller: Caller, *, since: Ms, learnt_ms: int, ahead: Ahead) -> Ms:
         """When the pause that began with the caller's last sound, or at `since`, ends his turn if nothing comes meanwhile."""
         policy = self._policy
         last = caller.last_sound if caller.last_sound is not None else since
@@ -51,12 +52,21 @@ class EndEvidence:
             max(last + fixed_ms, stale_at),
             last + max(policy.longest_pause_ms, pause_ms),
         ]
-        believed_at = last + max(policy.least_pause_ms, learnt_ms)
-        if self._p >= policy.commit_p and is_settled and believed_at <= stale_at:
-            over.append(believed_at)
+        believed_at = last + max(self._least_pause_ms(ahead), learnt_ms)
+        # A final that is this late is taken for lost: the words count as they stand.
+        settled_at = max(believed_at, last + (0 if is_settled else policy.final_wait_ms))
+        if self._p >= policy.commit_p and settled_at <= stale_at:
+            over.append(settled_at)
         elif vendor_end_at is not None:
             over.append(max(believed_at, stale_at))
         return Ms(min(over))
+
+    def _least_pause_ms(self, ahead: Ahead) -> int:
+        """No answer is there yet: asking for one now is what takes time. One is made: it is held until it could be ready."""
+        is_at_once = ahead.has_opener and self._p >= self._policy.opener_p
+        if ahead.reply_id and not is_at_once:
+            return self._policy.held_pause_ms
+        return self._policy.least_pause_ms
 
     def sound_over_at(self) -> Ms | None:
         """When words count as a whole turn though the ear still hears something (a television): the recogniser ended long ago."""

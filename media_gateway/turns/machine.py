@@ -134,9 +134,7 @@ class TurnMachine(Moves):
             case AgentTurnOpened():
                 return self._agent_opened(event)
             case AgentWords():
-                if event.reply_id in (self._reply_id, self._ahead.reply_id):
-                    self._overlap.agent_says(event)
-                return []
+                return self._agent_says(event)
             case ReplyStarted() | ReplyPaused() | ReplyPlayed() | ReplyFailed():
                 return self._reply_told(event)
             case ScriptEnded():
@@ -187,7 +185,10 @@ class TurnMachine(Moves):
 
     def _pause_over_at(self) -> Ms:
         return self._evidence.pause_over_at(
-            self._caller, since=self._since, learnt_ms=self._pauses.learnt_ms
+            self._caller,
+            since=self._since,
+            learnt_ms=self._pauses.learnt_ms,
+            ahead=self._ahead,
         )
 
     # --- the caller's sounds and words ---------------------------------------------------------
@@ -279,11 +280,13 @@ class TurnMachine(Moves):
             return []
         if closed := self._close_if_over():
             return closed
-        if p < self._policy.eager_p or not self._ahead.may_begin(words):
+        if p < self._policy.eager_p:
             return []
+        flush = self._flush() if self._caller.flush_at is not None else []
+        if not self._ahead.may_begin(words):
+            return flush
         reply_id = self.next_reply_id()
         self._ahead.begin(reply_id, words)
-        flush = self._flush() if self._caller.flush_at is not None else []
         return [*flush, BeginReply(reply_id=reply_id, caller_words=words, is_ahead=True)]
 
     def _close_if_over(self, before: Sequence[Command] = ()) -> list[Command]:
@@ -321,6 +324,18 @@ class TurnMachine(Moves):
         self._is_interruptible = False
         self._resumes = event.resumes
         return commands
+
+    def _agent_says(self, event: AgentWords) -> list[Command]:
+        if event.reply_id not in (self._reply_id, self._ahead.reply_id):
+            return []
+        self._overlap.agent_says(event)
+        if not event.are_opener:
+            return []
+        if event.reply_id != self._ahead.reply_id:
+            self._has_opener = True
+            return []
+        self._ahead.has_opener = True
+        return self._close_if_over()
 
     def _reply_told(
         self, event: ReplyStarted | ReplyPaused | ReplyPlayed | ReplyFailed

@@ -60,6 +60,8 @@ class Moves:
         """The last one of the turn that the present reply answers."""
         self._ids = 0
         self._reply_id = 0
+        self._has_opener = False
+        """The present reply begins with words that are heard as soon as it is let out."""
         self._is_interruptible = True
         self._filler_due = False
         self._fallback_due = False
@@ -114,8 +116,10 @@ class Moves:
         caller.answer(self._now)
         self._answered_sound = caller.last_sound
         self._counts.turns_answered += 1
+        has_opener = self._ahead.has_opener
         ahead_id = self._ahead.commit()
         self._think(ahead_id or self.next_reply_id())
+        self._has_opener = has_opener and bool(ahead_id)
         if ahead_id:
             return [CommitReply(reply_id=ahead_id, caller_words=words)]
         return [BeginReply(reply_id=self._reply_id, caller_words=words)]
@@ -141,6 +145,7 @@ class Moves:
 
     def _think(self, reply_id: int, *, is_first_line: bool = False) -> None:
         self._reply_id = reply_id
+        self._has_opener = False
         self._is_interruptible = True
         self._filler_due = self._fallback_due = True
         self._turn_over = self._now
@@ -193,6 +198,8 @@ class Moves:
         commands = self._let_go()
         words = self._caller.words
         self._caller.answer(self._now)
+        # Told with the key or the order, at once: nobody is told of them, or answers them, a second time.
+        self._caller.forget_answered()
         self._answered_sound = None
         self._think(self.next_reply_id())
         # A fact, and told as one: nobody takes it back by making a sound.
@@ -232,7 +239,7 @@ class Moves:
         if self._floor is Floor.OVERLAP:
             self._counts.pauses_yielded += 1
         if self._caller.sound_began - self._audio_began < UNAWARE_MS:
-            self._learn_cut_in()
+            self._learn_cut_in(was_heard=True)
         if not self._overlap.has_sound(self._caller):
             self._caller.speaks_by_words(self._now)
         commands = self._let_go()
@@ -241,10 +248,12 @@ class Moves:
 
     def _take_back(self) -> list[Command]:
         """The caller goes on before anything of the reply was heard: one turn, one answer."""
-        caller, turn_began = self._caller, self._turn_began
+        caller = self._caller
+        # What answered nobody (it asked whether he is there) is taken back for a turn that begins now.
+        turn_began = self._turn_began if caller.answered else self._now
         if caller.answered:
             self._counts.turns_taken_back += 1
-            self._learn_cut_in()
+            self._learn_cut_in(was_heard=self._has_opener)
         if self._floor is Floor.OVERLAP:
             self._counts.pauses_yielded += 1
         commands = self._let_go()
@@ -253,11 +262,12 @@ class Moves:
         self._turn_began = turn_began
         return commands
 
-    def _learn_cut_in(self) -> None:
-        """He went on after a pause that was taken for the end."""
+    def _learn_cut_in(self, *, was_heard: bool) -> None:
+        """He went on after a pause that was taken for the end. An answer that he did not hear did not cut in on him."""
         ended, began = self._answered_sound, self._caller.sound_began
         if ended is not None and began >= max(ended, self._turn_over):
-            self._pauses.cut_in(began - ended)
+            learn = self._pauses.cut_in if was_heard else self._pauses.went_on
+            learn(began - ended)
 
     def _forget_idle_words(self) -> None:
         """Before something new is heard over the reply: what was said to keep it going is over."""

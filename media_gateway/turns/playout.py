@@ -32,6 +32,8 @@ GRAIN_MS = FRAME_BYTES // BYTES_PER_MS
 """The carrier plays whole frames: the clock's playhead may be this far before the truth."""
 MOST_LATE_MS = 200
 """The most that the way to the caller's ear is taken for, as the marks' echoes showed it."""
+MARK_WAIT_MS = 1500
+"""A mark that is this much later than the clock has it is lost: nobody waits for it any longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,20 @@ class _Segment:
     mark_is_timely: bool = False
     """It was sent while the audio before it still played: its echo tells when that ended."""
     is_heard: bool = False
+    is_mark_lost: bool = False
+    """It was played by the clock, long ago: enough to go on, but no proof that a line was heard."""
     heard_ms: int = 0
     """Of its audio, up to the last pause."""
     words: tuple[WordTime, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_heard or self.is_mark_lost
+
+    @property
+    def end_ms(self) -> int:
+        """Where on the reply's way over the wire what was sent of it ends."""
+        return self.start_ms + self.sent // BYTES_PER_MS
 
     @property
     def audio_ms(self) -> int:
@@ -249,16 +262,35 @@ class Playout:
 
     def mark_echoed(self, name: str, now: Ms) -> None:
         """A mark came back. Of an old generation, or unknown: nothing."""
-        for segment in self._segments:
+        for number, segment in enumerate(self._segments):
             if segment.mark == name and not segment.is_heard:
-                segment.is_heard = True
-                end_ms = segment.start_ms + segment.sent // BYTES_PER_MS
+                # Marks come in order: one before it that did not come is lost, and its audio was played.
+                for played in self._segments[: number + 1]:
+                    played.is_heard = True
+                end_ms = segment.end_ms
                 if self._anchor is not None and segment.mark_is_timely:
                     by_clock_ms = self._played_ms + now - self._anchor
                     self._late_ms = min(MOST_LATE_MS, max(0, by_clock_ms - end_ms))
                 # The echo is the truth: playback is exactly here, whatever the clock believed.
                 self._played_ms, self._anchor = min(end_ms, self._sent_ms), now
                 return
+
+    @property
+    def mark_lost_at(self) -> Ms | None:
+        """When the next mark that is on its way is lost; None when there is none."""
+        if self._is_cut or self._is_held or self._anchor is None:
+            return None
+        waiting = [s.end_ms for s in self._segments if s.mark and not s.is_over]
+        if not waiting:
+            return None
+        return Ms(self._anchor + min(waiting) - self._played_ms + MARK_WAIT_MS)
+
+    def give_up_marks(self, now: Ms) -> bool:
+        """Wait no longer for marks that are lost; whether there were any."""
+        is_any = False
+        while (at := self.mark_lost_at) is not None and at <= now:
+            next(s for s in self._segments if s.mark and not s.is_over).is_mark_lost = is_any = True
+        return is_any
 
     # --- holding back, and cutting -----------------------------------------------------------
 
@@ -370,13 +402,13 @@ class Playout:
             self._is_written
             and not self._is_cut
             and bool(self._segments)
-            and all(segment.is_heard for segment in self._segments)
+            and all(segment.is_over for segment in self._segments)
         )
 
     @property
     def is_interruptible(self) -> bool:
         """Whether what plays now may be cut: not while a must-say segment is unheard."""
-        return not any(segment.must_say and not segment.is_heard for segment in self._segments)
+        return not any(segment.must_say and not segment.is_over for segment in self._segments)
 
     def interruptibility_changed(self) -> bool:
         """True once after each change of `is_interruptible`, first seen as True."""

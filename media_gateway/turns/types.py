@@ -102,6 +102,8 @@ class AgentWords:
 
     reply_id: int
     text: str
+    are_opener: bool = False
+    """Short first words whose audio is there: let out, they are heard at once, long before the answer could be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,13 +328,20 @@ class TurnPolicy:
     """Belief from which the turn is over, once he is silent for long enough and his words are settled."""
     least_pause_ms: int = 200
     """Silence without which no belief ends a turn."""
+    opener_p: float = 0.8
+    """Belief from which an opener is let out after that silence: it is heard in this very moment."""
+    held_pause_ms: int = 500
+    """Silence that an answer begun ahead is held for otherwise. It is hardly ready sooner, so this costs nothing, and a
+    caller who goes on meanwhile is not cut in on."""
     most_learnt_pause_ms: int = 800
     """The same for a caller who was cut in on: what is learnt of him never asks for more."""
     words_lag_ms: int = 150
     """Unfinished words that come this long after the last sound hold all of it."""
+    final_wait_ms: int = 1500
+    """Unfinished words whose final form has not come this long after the last sound count as they stand."""
     estimate_stale_ms: int = 300
     """In a pause without an estimate for this long the ear is taken for dead, and the fixed pauses rule."""
-    longest_pause_ms: int = 2000
+    longest_pause_ms: int = 1800
     """A turn with words is over after this much silence, whatever the ear believes."""
 
     # --- the same without an ear ---
@@ -348,11 +357,11 @@ class TurnPolicy:
     """Speech this long of which no word came is asked about at once; a shorter sound was a cough."""
 
     # --- answers begun ahead ---
-    ahead_per_turn: int = 2
+    ahead_per_turn: int = 3
     """Answers begun ahead in one turn, at most."""
     waste_share: float = 0.6
     """Answers dropped per answered turn of the call, at most;"""
-    waste_free: int = 3
+    waste_free: int = 2
     """and so many more."""
 
     # --- sounds over the agent ---

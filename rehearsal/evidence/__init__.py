@@ -84,15 +84,16 @@ def murmurs_apart(
     wire: Wire, spoken: tuple[Spoken, ...]
 ) -> tuple[tuple[Spoken, ...], tuple[Spoken, ...]]:
     """Turns, and what the caller was told to say over the agent without wanting the floor."""
-    murmurs = []
+    murmurs: list[Spoken] = []
     for event in wire.of_kind("caller_murmurs"):
-        near = [
-            one
+        away = [
+            (abs(one.utterance.span.start_ms - (event.t_ms or 0.0)), one)
             for one in spoken
-            if one.utterance.speaker == "caller"
-            and abs(one.utterance.span.start_ms - (event.t_ms or 0.0)) <= MURMUR_NEAR_MS
+            if one.utterance.speaker == "caller" and one not in murmurs
         ]
-        murmurs += near[:1]
+        away_ms, nearest = min(away, key=lambda found: found[0], default=(0.0, None))
+        if nearest is not None and away_ms <= MURMUR_NEAR_MS:
+            murmurs.append(nearest)
     return tuple(one for one in spoken if one not in murmurs), tuple(murmurs)
 
 

@@ -37,18 +37,15 @@ class ScriptReader:
         self._turns = 0
 
     def take_turn(self, prompt: TurnPrompt) -> dict[str, object]:
-        """The answer to a turn's prompt: move, slots, words."""
+        """The answer to a turn's prompt: slots, then the words under the move's tag."""
         move, near = self._nearest(prompt)
         slots = self._slots(prompt, move)
         if move is None or near < NEAR_ENOUGH or not _has_its_slot(prompt, move, slots):
             asks = _QUESTION.search(prompt.caller_words) and not slots
             tag = ANSWER if asks else CONTINUE
             move = next((offered for offered in prompt.moves if offered.tag == tag), move)
-        return {
-            "m": move.tag if move else CONTINUE,
-            **({"s": slots} if slots else {}),
-            "say": self._words(prompt, move),
-        }
+        tag = move.tag if move else CONTINUE
+        return {**({"s": slots} if slots else {}), tag: self._words(prompt, move)}
 
     def read_call(self, system: str, user: str) -> dict[str, object]:
         """The answer to a report's prompt."""

@@ -76,6 +76,15 @@ def test_the_reply_uses_the_prompts_short_names_and_leaves_empty_slots_out() -> 
     assert in_form(prompt, form, None, "Good.") == '{"m":"ok","say":"Good."}'
 
 
+def test_the_words_stand_under_the_moves_tag_where_the_prompt_shows_it() -> None:
+    utterance = book("test").find("We do. Together with my brother.")
+    prompt = "## Moves\n- own (owns): the caller owns it\n- ok (continue_stage): other\n## Slots\n"
+    form = '{"TAG":"WORDS"}\n{"s":{"SLOT":"VALUE"},"TAG":"WORDS"}\nno spaces'
+
+    assert in_form(prompt, form, utterance, "Good.") == '{"s":{"is_homeowner":"yes"},"own":"Good."}'
+    assert in_form(prompt, form, None, "Good.") == '{"ok":"Good."}'
+
+
 def test_a_move_that_is_not_offered_becomes_going_on() -> None:
     utterance = book("test").find("We do. Together with my brother.")
     prompt = "## Moves\n- permission_given: yes\n- continue_stage: other\n## Slots\n"

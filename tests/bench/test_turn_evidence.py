@@ -113,9 +113,20 @@ def test_the_ledger_is_held_against_words_heard_whole() -> None:
     assert error("Some 128 of them") == [2]
 
 
-def test_an_opener_that_another_request_spoke_is_counted_as_heard() -> None:
-    known = words("Sure", context="opener") | words("Some", "128", "more", first=2)
-    kept = record(spoken(1, 2, 3))
-    claim = Claim(reply_words="Sure Some 128 more", heard_words="Sure Some 128", interrupted=True)
+def test_an_opener_that_another_request_spoke_is_counted_as_heard_each_time() -> None:
+    known = words("Got", "it.", context="opener") | words("Got", "128", "more", first=3)
+    kept = record(spoken(1, 2) + spoken(1, 2, 3, 4))
+    claim = Claim(
+        reply_words="Got it. Got 128 more", heard_words="Got it. Got 128", interrupted=True
+    )
 
     assert ledger_errors(kept, [claim], known) == [0]
+
+
+def test_what_an_opener_and_its_reply_say_is_one_reply() -> None:
+    known = words("Sure", context="opener") | words(*"abcdefgh", context="reply", first=2)
+    kept = record(spoken(1, 2, 3, 4).ljust(1200 * MS, b"\xff") + spoken(5, 6, 7, 8))
+
+    (over,) = judge(kept, [act(Kind.NOISE, (300, 700))], known).spoken_over
+
+    assert over.missing == ("h",)

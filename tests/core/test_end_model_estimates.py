@@ -170,3 +170,24 @@ def test_a_missing_file_is_told_with_its_remedy(tmp_path: Path) -> None:
 
 def test_what_is_shipped_stays_below_three_megabytes() -> None:
     assert 0 < sum(file.stat().st_size for file in MODELS.glob("*.onnx")) < 3_000_000
+
+
+@pytest.mark.parametrize("part", ["text", "sound", "hazard"])
+@pytest.mark.parametrize("damage", ["cut", "another", "old"])
+def test_a_file_that_is_not_what_it_is_called_is_refused_by_name(
+    tmp_path: Path, part: str, damage: str
+) -> None:
+    for path in MODELS.glob("*.onnx"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    file = tmp_path / f"end_of_turn_{part}_v1.onnx"
+    whole = file.read_bytes()
+    other = tmp_path / f"end_of_turn_{'sound' if part == 'text' else 'text'}_v1.onnx"
+    damaged = {
+        "cut": whole[: len(whole) // 2],
+        "another": other.read_bytes(),
+        "old": whole.replace(b"\x07version\x12\x02v1", b"\x07version\x12\x02v0"),
+    }[damage]
+    assert damaged != whole
+    file.write_bytes(damaged)
+    with pytest.raises(ValueError, match=file.name):
+        OnnxEndModel(tmp_path)

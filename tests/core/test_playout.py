@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media_gateway.speech.ports import WordTime
-from media_gateway.turns.playout import AHEAD_MOST_MS, Outgoing, Playout
+from media_gateway.turns.playout import AHEAD_MOST_MS, MARK_WAIT_MS, Outgoing, Playout
 from media_gateway.turns.types import Ms
 from rehearsal.carrier.playout import PlayoutBuffer
 
@@ -259,6 +259,47 @@ def test_must_say_segments_make_a_reply_uninterruptible_until_they_are_heard() -
     assert playout.is_interruptible
     assert playout.interruptibility_changed()
     assert not playout.interruptibility_changed()
+
+
+def test_a_later_mark_tells_that_what_was_before_it_was_played_too() -> None:
+    playout = _spoken(("disclosure", 100), ("question", 100))
+    _, second = _marks(playout.due(Ms(0)))
+
+    playout.mark_echoed(second, Ms(220))
+
+    assert playout.is_interruptible
+    assert playout.is_drained
+    assert playout.heard(Ms(220)).lines == ("line0", "line1")
+
+
+def test_a_last_mark_that_never_comes_is_not_waited_for_and_is_no_proof() -> None:
+    playout = _spoken(("disclosure", 100), ("question", 100))
+    first, second = _marks(playout.due(Ms(0)))
+    playout.mark_echoed(first, Ms(120))
+
+    lost_at = Ms(220 + MARK_WAIT_MS)
+    assert playout.mark_lost_at == lost_at
+    assert not playout.give_up_marks(Ms(lost_at - 1))
+    assert playout.give_up_marks(lost_at)
+    assert playout.is_drained
+    assert playout.mark_lost_at is None
+    heard = playout.heard(lost_at)
+    assert (heard.words, heard.lines) == ("disclosure question", ("line0",))
+
+    playout.mark_echoed(second, Ms(lost_at + 50))  # it was only late
+    assert playout.heard(Ms(lost_at + 50)).lines == ("line0", "line1")
+
+
+def test_a_reply_that_is_held_or_cut_waits_for_no_mark() -> None:
+    playout = _spoken(("one two three four", 400))
+    playout.due(Ms(0))
+    playout.pause(Ms(100))
+    assert playout.mark_lost_at is None
+    playout.release()
+    playout.due(Ms(5000))
+    assert playout.mark_lost_at is not None
+    playout.clear(Ms(5100))
+    assert playout.mark_lost_at is None
 
 
 @settings(max_examples=150, deadline=None)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from media_gateway.turns.types import (
+    AgentTurnOpened,
+    AgentWords,
     BeginReply,
     Command,
     CommitReply,
@@ -34,6 +36,7 @@ from media_gateway.turns.types import (
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
+    TurnPolicy,
 )
 from tests.core.turn_driver import POLICY, Driver, opened
 
@@ -134,10 +137,10 @@ def test_the_same_words_are_begun_once() -> None:
 
 def test_a_turn_has_so_many_answers_ahead_and_no_more() -> None:
     driver = _ahead()
-    for ms, words in ((2120, "yes sure a"), (2130, "yes sure a b"), (2140, "yes sure a b c")):
+    for ms, words in ((2120, "yes a"), (2130, "yes b"), (2140, "yes c"), (2150, "yes d")):
         driver.at(ms, InterimWords(text=words)).at(ms + 1, EndOfTurnEstimated(p=0.5))
     ahead = [c for _, c in driver.commands(BeginReply) if isinstance(c, BeginReply) and c.is_ahead]
-    assert len(ahead) == POLICY.ahead_per_turn == 2
+    assert len(ahead) == POLICY.ahead_per_turn == 3
 
 
 def test_a_call_that_wasted_its_share_is_answered_in_time_and_not_before() -> None:
@@ -238,3 +241,53 @@ def test_nothing_is_said_of_what_was_begun_when_the_line_goes() -> None:
 def test_a_lost_recogniser_leaves_the_words_and_the_answer() -> None:
     driver = _ahead().at(2130, RecogniserLost()).at(2210, EndOfTurnEstimated(p=0.9))
     assert _begun(driver)[1:] == [(2210, CommitReply(reply_id=2, caller_words="yes sure"))]
+
+
+def _held(
+    p: float,
+    *,
+    opener_ms: int | None = None,
+    policy: TurnPolicy = TurnPolicy(),  # noqa: B008 - frozen
+) -> Driver:
+    """He falls silent at 2000; the answer is begun ahead at 2100, and this is believed from then on."""
+    driver = Driver(policy)
+    driver.at(0, AgentTurnOpened(reply_id=driver.machine.next_reply_id()))
+    driver.at(100, ReplyStarted(reply_id=1, interruptible=True)).at(1000, ReplyPlayed(reply_id=1))
+    driver.at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2100, SpeechStopped(at=Ms(2000))).at(2100, FinalWords(text="Yes, sure."))
+    for ms in range(2110, 2700, 30):
+        if opener_ms is not None and opener_ms <= ms:
+            driver.at(opener_ms, AgentWords(reply_id=2, text="Got it.", are_opener=True))
+            opener_ms = None
+        driver.at(ms, EndOfTurnEstimated(p=p))
+    return driver
+
+
+def _let_out_ms(driver: Driver) -> list[int]:
+    return [ms for ms, _ in driver.commands(CommitReply)]
+
+
+def test_an_answer_begun_ahead_is_held_as_long_as_it_is_hardly_ready_anyway() -> None:
+    assert _let_out_ms(_held(0.95)) == [2500]
+
+
+def test_an_opener_is_let_out_after_the_least_pause_when_the_end_is_sure() -> None:
+    assert _let_out_ms(_held(0.95, opener_ms=2120)) == [2200]
+
+
+def test_an_opener_that_comes_late_is_let_out_when_it_comes() -> None:
+    assert _let_out_ms(_held(0.95, opener_ms=2300)) == [2300]
+
+
+def test_an_opener_waits_like_the_rest_when_the_end_is_not_that_sure() -> None:
+    cautious = TurnPolicy(opener_p=0.9)
+    assert _let_out_ms(_held(0.85, opener_ms=2120, policy=cautious)) == [2500]
+
+
+def test_an_opener_of_a_dropped_answer_counts_for_nothing() -> None:
+    driver = _held(0.5, opener_ms=2120)
+    driver.at(2710, InterimWords(text="and")).at(2720, FinalWords(text="and we own it"))
+    driver.at(2730, AgentWords(reply_id=2, text="Got it.", are_opener=True))
+    driver.at(2740, EndOfTurnEstimated(p=0.95))
+    assert isinstance(driver.said[-1][1], BeginReply)
+    assert [ms for ms, _ in driver.commands(CommitReply)] == []

@@ -241,6 +241,26 @@ def test_what_he_says_again_is_said_twice() -> None:
     assert driver.machine.caller_words == "I said no I said no"
 
 
+def test_a_no_that_looks_like_a_later_form_of_answered_words_is_not_lost() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2300, InterimWords(text="you can call me tomorrow")).at(
+        2300, EndOfTurnEstimated(p=0.95)
+    )
+    # Its final form is lost, and he speaks again over the answer.
+    driver.at(2900, ReplyStarted(reply_id=2, interruptible=True)).at(3900, SpeechStarted())
+    driver.at(4200, InterimWords(text="don't call me"))
+    assert driver.said[-1] == (4200, InterruptReply(reply_id=2))
+    assert driver.machine.caller_words == "don't call me"
+
+
+def test_a_no_that_only_the_final_form_knows_is_a_turn_though_the_answer_is_heard() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2300, InterimWords(text="you can call me")).at(2300, EndOfTurnEstimated(p=0.95))
+    driver.at(2500, ReplyStarted(reply_id=2, interruptible=True))
+    driver.at(2600, FinalWords(text="Don't you call me!"))
+    assert driver.machine.caller_words == "Don't you call me!"
+
+
 def test_a_form_that_comes_very_late_is_taken_for_new_words() -> None:
     driver = _early("yes").at(2500, ReplyStarted(reply_id=2, interruptible=True))
     driver.at(3200, ReplyPlayed(reply_id=2)).at(2310 + POLICY.words_wait_ms)
@@ -259,7 +279,7 @@ def test_a_new_yes_after_the_answer_is_not_the_old_one() -> None:
 def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     caller = opened().at(1500, SpeechStarted()).at(1700, InterimWords(text="we own"))
     caller.at(1800, RecogniserLost()).at(2100, SpeechStopped(at=Ms(2000))).at(9000)
-    assert caller.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="we own"))]
+    assert caller.commands(BeginReply) == [(3800, BeginReply(reply_id=2, caller_words="we own"))]
 
     thinking = answering().at(2800, InterimWords(text="and")).at(2810, RecogniserLost())
     assert thinking.machine.caller_words == "yes sure and"
@@ -269,6 +289,19 @@ def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
 
     overlap = speaking().at(3500, SpeechStarted()).at(3600, RecogniserLost())
     assert overlap.at(3700, InterimWords(text="no wait")).commands(InterruptReply)
+
+
+def test_what_was_said_to_a_recogniser_that_was_lost_before_any_word_is_asked_about() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(3600, SpeechStopped(at=Ms(3500)))
+    driver.at(3700, RecogniserLost()).at(3900, RecogniserLost()).at(7000)
+    assert driver.commands(PromptCaller) == [(6000, PromptCaller(reply_id=2))]
+
+
+def test_a_caller_who_speaks_as_he_is_asked_whether_he_is_there_has_all_of_a_turn() -> None:
+    driver = opened(replace(POLICY, longest_turn_ms=5000)).at(9050, SpeechStarted())
+    driver.at(9200, InterimWords(text="wait")).at(9900, InterimWords(text="wait I am looking"))
+    assert driver.machine.floor is Floor.CALLER
+    assert driver.commands(PromptCaller, BeginReply) == [(9000, PromptCaller(reply_id=2))]
 
 
 def test_a_caller_who_tells_a_long_story_is_answered_at_the_backstop_counted_from_its_beginning() -> (
@@ -290,3 +323,12 @@ def test_the_backstop_counts_through_answers_that_were_taken_back() -> None:
     driver.at(2180, FinalWords(text="yes sure")).at(2800, SpeechStarted())
     driver.at(3000, InterimWords(text="and another thing")).at(9000)
     assert _over(driver)[:2] == [2700, 6500]
+
+
+def test_a_final_form_that_is_lost_holds_up_a_sure_end_for_a_while_only() -> None:
+    driver = opened().at(1500, SpeechStarted()).at(1900, InterimWords(text="yes sure"))
+    driver.at(2100, SpeechStopped(at=Ms(2000)))
+    for ms in range(2110, 4000, 40):
+        driver.at(ms, EndOfTurnEstimated(p=0.95))
+    (answered_ms, _), *_ = driver.commands(CommitReply)
+    assert answered_ms == 2000 + POLICY.final_wait_ms

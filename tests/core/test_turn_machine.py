@@ -74,7 +74,7 @@ def test_final_words_that_never_come_are_waited_for_but_not_for_ever() -> None:
     driver = _open().at(1500, SpeechStarted()).at(1800, InterimWords(text="yes sure"))
     driver.at(2000, SpeechStopped()).at(2000 + POLICY.longest_pause_ms)
 
-    assert driver.commands(BeginReply) == [(4000, BeginReply(reply_id=2, caller_words="yes sure"))]
+    assert driver.commands(BeginReply) == [(3800, BeginReply(reply_id=2, caller_words="yes sure"))]
 
 
 def test_a_noise_without_words_opens_the_floor_again() -> None:
@@ -222,6 +222,14 @@ def test_words_before_a_key_or_an_order_go_with_it() -> None:
         (2900, InterruptReply(reply_id=2)),
         (2900, ObeyOrder(reply_id=3, caller_words="my bill is one eighty")),
     ]
+
+
+def test_words_that_went_with_an_order_are_told_and_answered_no_second_time() -> None:
+    driver = _answering("my bill is one eighty").at(2900, OrderCame()).at(2950, OrderCame())
+    assert driver.said[-1] == (2950, ObeyOrder(reply_id=4))
+
+    driver.at(40_000)  # the answer never comes
+    assert len(driver.commands(BeginReply)) == 1
 
 
 def test_an_order_does_not_stop_the_last_words_of_a_call() -> None:

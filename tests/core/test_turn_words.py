@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from media_gateway.turns.backchannels import OverAgent, is_urgent, judge
 from media_gateway.turns.pauses import Pauses
 from media_gateway.turns.types import (
+    AgentWords,
+    BeginReply,
     CommitReply,
     EndOfTurnEstimated,
     FinalWords,
@@ -187,20 +189,34 @@ def test_the_pauses_of_a_long_call_are_the_newest() -> None:
     assert pauses.all_ms == tuple(range(60, 100))
 
 
-def _cut_in() -> Driver:
+def _cut_in(*, opener_ms: int | None = None) -> Driver:
     """He paused at 2000, was taken for ready at 2210, and goes on at 2400."""
     driver = opened().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
-    driver.at(2180, FinalWords(text="yes sure")).at(2210, EndOfTurnEstimated(p=0.9))
+    driver.at(2180, FinalWords(text="yes sure")).at(2190, EndOfTurnEstimated(p=0.5))
+    if opener_ms is not None:
+        opener = AgentWords(reply_id=2, text="Got it.", are_opener=True)
+        driver.at(opener_ms, opener)
+    driver.at(2210, EndOfTurnEstimated(p=0.9))
     return driver.at(2400, SpeechStarted()).at(2550, InterimWords(text="and we own it"))
 
 
-def test_a_caller_who_was_cut_in_on_is_left_a_longer_silence() -> None:
+def test_an_answer_that_nobody_heard_cut_in_on_nobody() -> None:
     driver = _cut_in().at(3100, SpeechStopped(at=Ms(3000)))
+    driver.at(3200, FinalWords(text="and we own it")).at(3210, EndOfTurnEstimated(p=0.9))
+    assert driver.machine.pauses_ms == (400,)
+    assert driver.commands(BeginReply)[-1] == (
+        3210,
+        BeginReply(reply_id=3, caller_words="yes sure and we own it"),
+    )
+
+
+def test_a_caller_who_was_cut_in_on_is_left_a_longer_silence() -> None:
+    driver = _cut_in(opener_ms=2205).at(3100, SpeechStopped(at=Ms(3000)))
     driver.at(3200, FinalWords(text="and we own it")).at(3210, EndOfTurnEstimated(p=0.9))
     driver.at(3400, EndOfTurnEstimated(p=0.9)).at(3600)
     assert driver.machine.pauses_ms == (400,)
     assert driver.machine.counts.turns_taken_back == 1
-    assert driver.commands(CommitReply) == [
+    assert driver.commands(CommitReply)[1:] == [
         (3500, CommitReply(reply_id=3, caller_words="yes sure and we own it"))
     ]
 

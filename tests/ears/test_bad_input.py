@@ -98,6 +98,19 @@ def test_ten_lost_seconds_end_the_sound_where_it_was_last_heard(sentence: bytes)
     assert counted(ear) == {"lost": 1, "gaps": 1}
 
 
+def test_a_gap_right_behind_a_step_that_waits_deafens_no_call(sentence: bytes) -> None:
+    line = Line()
+    ears = [line.open() for _ in range(6)]
+    line.play(*((ear, silence(320) + sentence[:4000]) for ear in ears))
+    for ear in ears:
+        ear.hear(sentence[4000:4256], 820)
+    ears[0].hear(sentence[4000:4160], 20_000)
+    line.play(*((ear, sentence[4256:] + silence(640)) for ear in ears[1:]), at_ms=852)
+    for ear in ears[1:]:
+        assert kinds(line.voices(ear)) == [True, False]
+    assert kinds(line.voices(ears[0])) == [True, False]
+
+
 def test_after_a_gap_speech_is_found_again_at_its_own_time(sentence: bytes) -> None:
     line = Line()
     ear = line.open()
@@ -147,6 +160,20 @@ def test_a_clock_that_is_set_back_is_believed_after_a_while(sentence: bytes) -> 
     assert ear.counts.doubled == 9
 
 
+def test_a_pause_in_which_the_clock_is_set_back_grows_all_the_same(sentence: bytes) -> None:
+    model = RuleModel()
+    line = Line(model)
+    ear = line.open()
+    line.play((ear, silence(20_000) + sentence + silence(300)))
+    ear.words("We own the house since six years.", is_final=True)
+    line.play((ear, silence(2000)), at_ms=0)
+    silences = [check.silence_ms for check in model.checks]
+    assert silences == sorted(silences)
+    assert silences[-1] > 1800
+    assert model.checks[-1].words_age_ms > 1500
+    assert 1000 < model.checks[-1].turn_ms < 2500
+
+
 def test_a_stream_without_times_is_heard(sentence: bytes) -> None:
     line = Line()
     ear = line.open()
@@ -164,8 +191,32 @@ def test_a_clock_that_drifts_by_a_hundredth_shifts_no_sound_and_is_never_late(
     audio = silence(20_000) + sentence + silence(640)
     line, ear = played(audio, arrives_s=lambda n: (n + 1) / 50 * drift)
     clean, _ = played(audio)
-    assert line.voices() == clean.voices()
+    assert [c.at_ms for c in line.voices()] == [c.at_ms for c in clean.voices()]
     assert counted(ear) == {}
+    for change, (_, told_s, _) in zip(line.voices(), line.told, strict=True):
+        assert change.at_s == pytest.approx(change.at_ms / 1000 * drift, abs=0.01)
+        assert change.at_s is not None
+        assert 0 < told_s - change.at_s < 0.25
+
+
+@pytest.mark.parametrize("at_ms", [lambda n: 20 * n * 0.99, lambda n: 20 * (n % 150), lambda _: 0])
+def test_by_our_clock_a_sound_is_never_long_over(
+    sentence: bytes, at_ms: Callable[[int], float]
+) -> None:
+    """A stream's clock that is slow, that is set back, that stands: a pause is no longer than it was."""
+    audio = silence(2400) + sentence + silence(640)
+    line = Line()
+    ear = line.open()
+    line.now_s = 600.0
+    for n in range(30_000, 30_000 + len(audio) // 160):
+        line.run_to((n + 1) / 50)
+        at = 160 * (n - 30_000)
+        ear.hear(audio[at : at + 160], int(at_ms(n)))
+    line.run_to(line.now_s + 0.5)
+    for _, told_s, change in line.told:
+        assert isinstance(change, VoiceChange)
+        assert change.at_s is not None
+        assert told_s - change.at_s < 0.5
 
 
 @pytest.mark.parametrize("drift", [0.99, 1.01])

@@ -60,6 +60,7 @@ async def test_closing_leaves_no_timer(ears: BatchedEars, spoken: Samples) -> No
     ear = ears.open(told.append)
     ear.hear(to_mulaw(spoken)[:8000], 0)
     ears.close()
+    ear.hear(to_mulaw(spoken)[:8000], 1000)
     for _ in range(50):
         await asyncio.sleep(0)
     assert told == []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from media_gateway.ears.ports import STEP_MS, EarEvent, EndEstimate, Expectation
+from media_gateway.ears.speech import Floats, SpeechModel
 from media_gateway.ears.turn_watch import WATCHED_MS
 from media_gateway.ears.voicing import STOPS_AFTER
 from media_gateway.speech.ports import VoiceChange
@@ -297,3 +298,31 @@ def test_the_model_is_asked_about_a_callers_habits_as_they_change() -> None:
     ear.words("Yes.", is_final=True)
     line.run_to(line.now_s)
     assert model.checks[-1].pauses_ms == (300,)
+
+
+class Scripted(SpeechModel):
+    """Says what it is told to, one step after the other."""
+
+    def __init__(self, p: list[float]) -> None:
+        super().__init__()
+        self.p = p
+
+    def run(self, chunks: Floats, state: Floats) -> tuple[Floats, Floats]:
+        _, new = super().run(chunks, state)
+        return np.array([self.p.pop(0)], dtype=np.float32), new
+
+
+def test_the_sound_before_a_pause_says_nothing_once_he_goes_on() -> None:
+    """Worked off late, a short pause and what follows it fall into one tick."""
+    model = RuleModel()
+    line = Line(model, Scripted([1.0] * 16 + [0.0] * 3 + [1.0] * 5))
+    ear = line.open()
+    ear.words("we own", is_final=False)
+    for n in range(16):
+        line.run_to(0.032 * n)
+        ear.hear(silence(32), 32 * n)
+    line.run_to(0.55)
+    ear.hear(silence(4 * 32), 16 * 32)
+    line.run_to(line.now_s)
+    assert kinds(line.voices()) == [True, False, True]
+    assert ear.watch.audio is None

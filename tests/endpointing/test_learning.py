@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from endpointing import curves, graphs
-from endpointing.calls import outcomes, pauses, recordings
+from endpointing.calls import BEFORE_S, outcomes, pauses, recordings
 from endpointing.channel import Samples
 from endpointing.curves import Pauses
 from endpointing.data import DataMissing, check
@@ -57,7 +57,30 @@ def test_the_silence_at_the_end_of_a_call_is_an_end_only_when_it_was_answered() 
 def test_a_recording_with_one_channel_is_refused_by_name(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "call.wav", np.zeros(8000), 8000)
     with pytest.raises(DataMissing, match=r"call\.wav has 1 channel"):
-        recordings(tmp_path)
+        list(recordings(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound", b"RIFF\x00\x00\x00\x00WAVEfmt "])
+def test_a_file_that_is_no_sound_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "call.wav").write_bytes(content)
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(DataMissing, match=r"call\.wav is no recording"):
+        list(recordings(tmp_path))
+
+
+def test_calls_are_read_one_after_the_other(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros((800, 2)), 8000)
+    (tmp_path / "b.wav").write_bytes(b"never looked at")
+    assert next(iter(recordings(tmp_path)))[0] == "a.wav"
+
+
+def test_a_pause_keeps_no_more_of_its_call_than_is_looked_at() -> None:
+    spoken = LocalVoice(pitch=1.15).say("Yes, we own the house since twelve years or so.")
+    quiet = np.random.default_rng(0).normal(0, 1e-3, 8000).astype(np.float32)
+    caller = np.concatenate([quiet, spoken] * 8 + [quiet])
+    found = pauses("call", caller, np.zeros_like(caller), SpeechStates())
+    assert len(found[-1].before) == BEFORE_S * 8000
+    assert all(pause.before.base is None for pause in found)
 
 
 def test_a_folder_without_recordings_is_told(tmp_path: Path) -> None:

@@ -349,6 +349,8 @@ class FakeEar:
 class FakeEars:
     def __init__(self) -> None:
         self.opened: list[FakeEar] = []
+        self.counts = EarCounts()
+        self.is_closed = False
 
     @property
     def last(self) -> FakeEar:
@@ -357,6 +359,9 @@ class FakeEars:
     def open(self, tell: Callable[[EarEvent], None]) -> FakeEar:
         self.opened.append(FakeEar(tell))
         return self.last
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeRecorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import httpx
@@ -9,7 +10,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from media_gateway.sessions import Sessions
+from media_gateway.turns.types import ReplyPlayed
 from tests.gateway.conftest import Gateway, Line
+from tests.gateway.fakes import FakeSpeech
 from workflows.contracts.payloads import Directive, DirectiveDone, TurnKind
 from workflows.script.events import Order
 from workflows.script.model import Outcome
@@ -215,6 +218,61 @@ async def test_nine_counts_over_the_last_words_of_a_call(gateway: Gateway) -> No
         "Thank you for your time. Goodbye from Brightfield Solar.",
         False,
     )
+
+
+async def test_nine_after_the_last_word_takes_nothing_of_what_was_heard_away(
+    gateway: Gateway,
+) -> None:
+    gateway.dialogue.replies.append(("goodbye", {}, []))
+    line = await opened(gateway)
+    gateway.recogniser.words.append("not interested bye")
+    line.speak(300)
+    await gateway.link.until_turns(2)
+    tape = gateway.recorder.tapes[-1]
+    await line.until(lambda: sum(isinstance(event, ReplyPlayed) for event, _ in tape.events) == 2)
+
+    await press_nine(line)
+
+    await line.until(line.closed.is_set)
+    await gateway.link.until_lost()
+    assert gateway.link.book.wants_no_calls
+    assert gateway.link.turns[1].heard_words.endswith("Goodbye from Brightfield Solar.")
+
+
+async def test_an_order_does_not_unsay_an_opt_out(gateway: Gateway) -> None:
+    gateway.dialogue.replies.append(("opt_out", {}, []))
+    line = await opened(gateway)
+    gateway.voice.latency_s = 0.5
+    gateway.recogniser.words.append("stop calling me")
+    line.speak(300)
+    await line.until(lambda: bool(gateway.dialogue.requests) and not gateway.dialogue.replies)
+
+    assert not direct(gateway, order=Order.FORCE_STAGE, target="appointment").accepted
+
+    await line.until(line.closed.is_set)
+    assert gateway.link.book.wants_no_calls
+    assert gateway.link.turns[-1].stage == "opted_out"
+
+
+async def test_a_call_that_is_broken_off_answers_nothing_more(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: FakeSpeech) -> None:
+        await asyncio.sleep(1.2)
+
+    gateway.voice.slowness = 20
+    line = await gateway.stream()
+    await line.until(lambda: line.agent_spoke)
+    monkeypatch.setattr(FakeSpeech, "cancel", hang)
+
+    sessions(gateway).break_off("call-1")
+    await gateway.link.until_lost()
+    told = len(gateway.link.told)
+    await press_nine(line)
+    gateway.recogniser.streams[-1].final("yes sure")
+    await line.until(line.closed.is_set)
+
+    assert len(gateway.link.told) == told
 
 
 async def test_a_model_that_heard_an_opt_out_is_believed_though_nobody_waited(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from media_gateway.speech.ports import VoiceChange
+from media_gateway.turns.types import SpeechStarted
 from media_gateway.wire import Wire
 from tests.gateway.conftest import Gateway, Line
 from workflows.contracts.payloads import TurnKind
@@ -167,3 +169,20 @@ async def test_a_clear_overtakes_what_the_socket_has_not_taken() -> None:
 
     assert sent == ["audio 0", "clear", "audio anew"]
     running.cancel()
+
+
+async def test_a_sound_of_a_stream_whose_clock_is_slow_was_when_our_clock_says(
+    gateway: Gateway,
+) -> None:
+    line = await gateway.stream()
+    await line.agent_done()
+    ear = gateway.ears.last
+    ear.is_deaf = True
+    now_s = asyncio.get_running_loop().time()
+    ear.finds(VoiceChange(speaking=True, at_ms=0, at_s=now_s))
+    event, now = gateway.recorder.tapes[-1].events[-1]
+    assert isinstance(event, SpeechStarted)
+    assert event.at is not None
+    assert now > 100
+    assert abs(now - event.at) <= 2
+    await line.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
 
 from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import POLICY, Gateway, Line
-from tests.gateway.fakes import LOUD, TODAY
+from tests.gateway.fakes import LOUD, TODAY, FakeRecognition, FakeSpeech
 from workflows.contracts.payloads import TurnKind, TurnRecord
 from workflows.script.compiled import disclosure
 
@@ -161,6 +162,16 @@ async def test_a_move_that_is_not_allowed_gives_the_authored_line_and_is_on_reco
     assert turn.move == "booked"
     assert turn.refusal == "move"
     assert turn.stage == "permission"
+    assert turn.heard_words == "Sorry, is now a good time for two minutes?"
+
+
+async def test_a_reply_that_breaks_off_behind_an_allowed_move_makes_none(gateway: Gateway) -> None:
+    refused = NoUsableReply("malformed", proposed_move="permission_given")
+    gateway.dialogue.replies.append(refused)
+
+    turn = await _answered(gateway, "yes sure")
+
+    assert (turn.stage, turn.refusal) == ("permission", "malformed")
     assert turn.heard_words == "Sorry, is now a good time for two minutes?"
 
 
@@ -347,6 +358,20 @@ async def test_a_turn_without_any_voice_is_on_record_with_the_callers_words(
     await line.close()
 
 
+async def test_marks_that_are_lost_leave_nobody_waiting(gateway: Gateway) -> None:
+    gateway.dialogue.replies.append(YES)
+    line = await gateway.stream()
+    line.echoes = False
+    await line.until(lambda: bool(line.heard.strip(b"\xff")) and line.quiet_frames > 5)
+    gateway.recogniser.words.append("yes I have a minute")
+    line.speak(300)
+
+    turns = await gateway.link.until_turns(2)
+
+    assert turns[1].caller_words == "yes I have a minute"
+    await line.close()
+
+
 async def test_a_stream_without_a_voice_is_given_up(gateway: Gateway) -> None:
     line = await _opened(gateway)
     gateway.voice.refusals = 1000
@@ -365,6 +390,26 @@ async def test_a_recogniser_that_refuses_is_asked_again(gateway: Gateway) -> Non
     assert turn.caller_words == "yes sure"
 
 
+async def test_a_recogniser_that_fails_in_an_unknown_way_leaves_no_call_deaf(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: FakeRecognition) -> None:
+        raise RuntimeError("a bug")
+
+    gateway.dialogue.replies.append(YES)
+    line = await _opened(gateway)
+    monkeypatch.setattr(FakeRecognition, "close", fail)
+    gateway.recogniser.streams[0].break_off()
+    await line.until(lambda: len(gateway.recogniser.streams) == 2)
+    gateway.recogniser.words.append("yes sure")
+    line.speak(300)
+
+    turns = await gateway.link.until_turns(2)
+
+    assert turns[1].caller_words == "yes sure"
+    await line.close()
+
+
 async def test_what_is_said_while_no_recogniser_is_there_is_heard_by_the_next(
     gateway: Gateway,
 ) -> None:
@@ -376,6 +421,22 @@ async def test_what_is_said_while_no_recogniser_is_there_is_heard_by_the_next(
     await line.until(lambda: len(heard) > 160 * 50)
 
     assert heard.count(LOUD) >= 160 * 10, "every loud frame of the beginning"
+    await line.close()
+
+
+async def test_what_is_said_while_a_lost_recogniser_closes_is_heard_by_the_next(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def close_slowly(_: FakeRecognition) -> None:
+        await asyncio.sleep(0.5)
+
+    line = await _opened(gateway)
+    monkeypatch.setattr(FakeRecognition, "close", close_slowly)
+    gateway.recogniser.streams[0].break_off()
+    line.speak(300)
+    await line.until(lambda: len(gateway.recogniser.streams) == 2)
+
+    assert gateway.recogniser.streams[1].heard.count(LOUD) >= 160 * 12
     await line.close()
 
 
@@ -478,3 +539,40 @@ async def test_a_line_that_takes_nothing_is_given_up(
 
     await line.until(lambda: bool(gateway.link.lost))
     assert not gateway.link.lost[0].clean
+
+
+async def test_a_voice_that_hangs_is_left_for_another_one_and_the_lines_are_said_once(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.dialogue.replies.append(("robot_question", {}, []))
+    line = await _opened(gateway)
+    hung: list[FakeSpeech] = []
+
+    async def say(speech: FakeSpeech, segment: int, text: str) -> None:
+        if not hung or speech in hung:
+            hung.append(speech)  # takes the words, and never speaks
+        else:
+            await spoken(speech, segment, text)
+
+    async def finish(speech: FakeSpeech) -> None:
+        if speech not in hung:
+            await finished(speech)
+
+    spoken, finished = FakeSpeech.say, FakeSpeech.finish
+    monkeypatch.setattr(FakeSpeech, "say", say)
+    monkeypatch.setattr(FakeSpeech, "finish", finish)
+    gateway.recogniser.words.append("are you a robot")
+    line.speak(300)
+
+    turn = (await _until_answered(gateway, line))[1]
+
+    assert turn.heard_words == (
+        "Yes, I am Joe, an AI assistant that works for Brightfield Solar. I am not a person. "
+        "Is now a good time for two minutes?"
+    )
+
+
+async def _until_answered(gateway: Gateway, line: Line) -> list[TurnRecord]:
+    await gateway.link.until_turns(2)
+    await line.agent_done()
+    return await _records(gateway, line)

@@ -11,6 +11,8 @@ from starlette.datastructures import FormData
 from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 
+from media_gateway.app import create_app
+from media_gateway.ears.counts import EarCounts
 from media_gateway.errors import CallGone, WorkflowAway
 from media_gateway.signed_form import LONGEST_FORM_BYTES
 from media_gateway.webhooks import MOST_WAITS
@@ -301,6 +303,7 @@ async def test_a_call_without_a_workflow_is_hung_up(gateway: Gateway) -> None:
 
 
 async def test_health_needs_no_signature(gateway: Gateway) -> None:
+    gateway.ears.counts.gaps = 3
     async with httpx.AsyncClient() as http:
         answer = await http.get(gateway.url + "/health")
 
@@ -318,4 +321,14 @@ async def test_health_needs_no_signature(gateway: Gateway) -> None:
         "pauses_resumed": 0,
         "pauses_yielded": 0,
         "ahead_wasted_tokens": 0,
+        **dict.fromkeys(EarCounts().as_fields(), 0),
+        "ear_gaps": 3,
     }
+
+
+async def test_the_ears_are_closed_with_the_gateway(gateway: Gateway) -> None:
+    assert gateway.parts is not None
+    app = create_app(gateway.parts)
+    async with app.router.lifespan_context(app):
+        assert not gateway.ears.is_closed
+    assert gateway.ears.is_closed

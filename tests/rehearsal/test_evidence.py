@@ -391,3 +391,12 @@ def test_a_murmur_is_told_apart_from_the_turns() -> None:
         sorted((*case.spoken, cases.MURMUR), key=lambda one: one.utterance.span.start_ms)
     )
     assert murmurs_apart(case.wire, everything) == (case.spoken, (cases.MURMUR,))
+
+
+def test_a_turn_just_before_a_murmur_is_no_murmur() -> None:
+    case = good_case()
+    turn = spoken("caller", "Yes", (31_000, 31_400))
+    everything = tuple(
+        sorted((*case.spoken, turn, cases.MURMUR), key=lambda one: one.utterance.span.start_ms)
+    )
+    assert murmurs_apart(case.wire, everything)[1] == (cases.MURMUR,)

@@ -36,7 +36,7 @@ REQUEST = ReplyRequest(
     state=run(SAMPLE, move("permission_given"), move("owns", is_homeowner="yes")),
     caller_words="It is metal.",
 )
-REPLY = {"m": "roof", "s": {"roof_type": "metal"}, "say": "Metal is good. It lasts for long."}
+REPLY = {"s": {"roof_type": "metal"}, "roof": "Metal is good. It lasts for long."}
 PARTS: list[ReplyPart] = [
     MoveChosen(move="roof_known", slots={"roof_type": "metal"}),
     WordsWritten(text="Metal is good."),

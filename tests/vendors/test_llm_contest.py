@@ -152,7 +152,9 @@ async def test_nobody_is_asked_after_the_turns_deadline() -> None:
 async def test_a_refused_move_is_the_models_answer_and_nobody_else_is_asked() -> None:
     trace = ReplyTrace()
     async with (
-        model_vendor(Dialect.OPENAI, answers(REPLY | {"m": "agrees_to_visit"})) as first,
+        model_vendor(
+            Dialect.OPENAI, answers({"agrees_to_visit": "You are booked, then."})
+        ) as first,
         model_vendor(Dialect.OPENAI) as second,
         dialogue(first, second) as made,
     ):

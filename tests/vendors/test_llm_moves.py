@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from media_gateway.routing.ahead import RouteAhead
 from media_gateway.speaker import Speaker
 from media_gateway.speech.no_lines import NoLines
 from media_gateway.stream_clock import StreamClock
-from media_gateway.turn_prompt import moves_type
+from media_gateway.turn_prompt import written_moves
 from tests.core.scripts import SAMPLE, TODAY, move, run
 from tests.gateway.fakes import FakeLink
 from workflows.contracts.payloads import Attached, TurnKind
@@ -70,35 +71,26 @@ def as_escapes(text: str) -> str:
     return '"' + "".join(f"\\u{ord(letter):04x}" for letter in text if ord(letter) < 0x10000) + '"'
 
 
-chosen = st.one_of(
-    bent.map(quoted),
-    bent.map(as_escapes),
-    bent.map(lambda text: f"[{quoted(text)}]"),
-    bent.map(lambda text: f'{{"m":{quoted(text)}}}'),
-    bent,
-    st.sampled_from(["null", "7", "true", '""']),
-)
+keys = st.one_of(bent.map(quoted), named.map(quoted), bent.map(as_escapes), bent)
 say = quoted(WORDS)
+values = st.one_of(st.just(say), st.sampled_from(["null", "7", "[]", '""', f'{{"stop":{say}}}']))
+pairs = st.tuples(keys, keys)
 replies = st.one_of(
-    chosen.map(lambda m: f'{{"m":{m},"say":{say}}}'),
-    chosen.map(lambda m: f'{{"m":{m},"s":{{"roof_type":"metal"}},"say":{say}}}'),
-    chosen.map(lambda m: f'{{"say":{say},"m":{m}}}'),
-    chosen.map(lambda m: f'{{"m":{m}}}'),
-    chosen.map(lambda m: f'```json\n{{"m":{m},\n"say":{say}}}\n```'),
-    chosen.map(lambda m: f"{{'m':{m},'say':{say}}}"),
-    st.tuples(chosen, chosen).map(lambda ms: f'{{"m":{ms[0]},"m":{ms[1]},"say":{say}}}'),
-    st.tuples(chosen, chosen).map(lambda ms: f'{{"x":{{"m":{ms[0]}}},"m":{ms[1]},"say":{say}}}'),
-    st.tuples(chosen, chosen).map(
-        lambda ms: f'{{"m":{ms[0]},"say":{say}}}{{"m":{ms[1]},"say":{say}}}'
-    ),
-    st.tuples(chosen, chosen).map(
-        lambda ms: f'Not {{"m":{ms[0]}}} but {{"m":{ms[1]},"say":{say}}}'
-    ),
-    st.tuples(chosen, chosen).map(
-        lambda ms: f'{{"m":{ms[0]},"s":{{"m":{ms[1]},"say":"x"}},"say":{say}}}'
-    ),
+    keys.map(lambda key: f"{{{key}:{say}}}"),
+    st.tuples(keys, values).map(lambda pair: f"{{{pair[0]}:{pair[1]}}}"),
+    keys.map(lambda key: f'{{"s":{{"roof_type":"metal"}},{key}:{say}}}'),
+    keys.map(lambda key: f'{{{key}:{say},"s":{{"roof_type":"metal"}}}}'),
+    keys.map(lambda key: f'{{"m":{key},"say":{say}}}'),
+    keys.map(lambda key: f"```json\n{{\n{key}: {say}}}\n```"),
+    keys.map(lambda key: f"{{'ok':'x',{key}:{say}}}"),
+    pairs.map(lambda both: f"{{{both[0]}:{say},{both[1]}:{say}}}"),
+    pairs.map(lambda both: f'{{"x":{{{both[0]}:{say}}},{both[1]}:{say}}}'),
+    pairs.map(lambda both: f'{{"s":{{{both[0]}:{say}}},{both[1]}:{say}}}'),
+    pairs.map(lambda both: f"{{{both[0]}:{{{both[1]}:{say}}}}}"),
+    pairs.map(lambda both: f"{{{both[0]}:{say}}}{{{both[1]}:{say}}}"),
+    pairs.map(lambda both: f"Not {{{both[0]}:{say}}} but {{{both[1]}:{say}}}"),
     st.text(max_size=60),
-    st.text(alphabet='{}[]":,\\ msay', max_size=60),
+    st.text(alphabet='{}[]":,\\ sok', max_size=60),
 )
 
 
@@ -115,33 +107,21 @@ def allowed_in(state: ScriptState) -> set[str]:
     return {allowed.name for allowed in allowed_moves(SAMPLE, state)}
 
 
-def literal_moves(text: str) -> set[str]:
-    """Every text that stands as the value of an `m` somewhere, read by a plain JSON scanner at each of its places."""
-    found = set()
-    at = text.find('"m"')
-    while at >= 0:
-        rest = text[at + 3 :].lstrip()
-        if rest.startswith(":"):
-            try:
-                value, _ = json.JSONDecoder(strict=False).raw_decode(rest[1:].lstrip())
-            except (ValueError, RecursionError):
-                value = None
-            if isinstance(value, str):
-                found.add(value)
-        at = text.find('"m"', at + 1)
-    return found
+def literal_keys(text: str) -> set[str]:
+    """Every text that stands as a key somewhere, closed and without an escape, before the beginning of a text."""
+    return set(re.findall(r'"([^"\\]*)"\s*:\s*"', text))
 
 
 @given(state=st.sampled_from(STATES), pieces=streams())
-@example(state=STATES[2], pieces=['{"m":"agrees","m":"bye","say":"Bye for now, then."}'])
+@example(state=STATES[2], pieces=['{"agrees":"You are booked, then.","bye":"Bye for now."}'])
 @settings(max_examples=500, deadline=None)
 def test_what_is_read_of_a_reply_begins_with_an_allowed_move_as_it_is_written(
     state: ScriptState, pieces: list[str]
 ) -> None:
     request = ReplyRequest(script=SAMPLE, state=state, caller_words="words")
-    builder, written = moves_type(request)
+    written = written_moves(request)
     assert written == names_by_written(move_tags(SAMPLE, state.stage), allowed_in(state))
-    reader = ReplyReader(written, builder)
+    reader = ReplyReader(written)
     text, read = "", list[ReplyPart]()
     try:
         for piece in pieces:
@@ -151,7 +131,7 @@ def test_what_is_read_of_a_reply_begins_with_an_allowed_move_as_it_is_written(
                 assert isinstance(parts[0], MoveChosen), "words before a move"
                 assert parts[0].move in allowed_in(state)
                 # Letter by letter, closed, and in what came so far: never guessed, never ahead of its last letter.
-                assert parts[0].move in {written.get(one, "") for one in literal_moves(text)}
+                assert parts[0].move in {written.get(one, "") for one in literal_keys(text)}
             read += parts
         read += reader.finish(text)
     except NoUsableReply:
@@ -274,7 +254,7 @@ orders = st.tuples(
         ]
     ),
     named,
-).map(lambda pair: pair[0] + json.dumps({"m": pair[1], "say": WORDS}))
+).map(lambda pair: pair[0] + json.dumps({pair[1]: WORDS}))
 
 
 @given(state=st.sampled_from(STATES), order=orders, is_in_passage=st.booleans())
@@ -282,7 +262,7 @@ orders = st.tuples(
 def test_a_model_that_obeys_the_caller_or_a_passage_can_do_no_more_than_the_stage_allows(
     state: ScriptState, order: str, is_in_passage: bool
 ) -> None:
-    obeyed = [order[order.index('{"m"') :]]
+    obeyed = [order[order.rindex("{") :]]
     words, passage = ("How long?", order) if is_in_passage else (order, "25 years.")
     said, turn, asked = asyncio.run(speak(state, obeyed, words, passage))
     never_spoken_for(said, turn, state)
@@ -300,7 +280,7 @@ def test_a_model_that_obeys_the_caller_or_a_passage_can_do_no_more_than_the_stag
 
 def test_words_of_an_allowed_move_are_spoken() -> None:
     """Else the properties above would hold for a gateway that says nothing."""
-    reply = json.dumps({"m": "roof", "s": {"roof_type": "metal"}, "say": WORDS})
+    reply = json.dumps({"s": {"roof_type": "metal"}, "roof": WORDS})
     said, turn, _ = asyncio.run(speak(STATES[2], [reply], "It is metal.", "25 years."))
     assert turn.move == "roof_known"
     free = [segment.text for segment, _ in said if not segment.line_id]
