@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from baml_py import ClientRegistry
 from temporalio import activity
 
@@ -15,12 +18,11 @@ LONGEST_TRANSCRIPT = 60_000
 
 
 class PostCallActivities:
-    """Reports on calls."""
+    """Reports on calls. `provider` and `options`: BAML's, of the client that reads them."""
 
-    def __init__(self, *, base_url: str, api_key: str, model: str) -> None:
+    def __init__(self, provider: str, options: Mapping[str, Any]) -> None:
         self._registry = ClientRegistry()
-        options = {"base_url": base_url, "api_key": api_key, "model": model, "temperature": 0}
-        self._registry.add_llm_client("Reader", "openai-generic", options)
+        self._registry.add_llm_client("Reader", provider, dict(options))
         self._registry.set_primary("Reader")
 
     @activity.defn(name=READ_CALL)

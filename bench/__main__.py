@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import density, ears, idle_calls, outbox, reply_path, turns
+from bench import density, ears, idle_calls, outbox, reply_path, router, turns
 from bench.durability import acknowledged, history, knee, spoken_path
 from bench.knowledge import figures as knowledge
 
@@ -15,6 +15,7 @@ ALL = {
     "ears": ears.main,
     "idle_calls": idle_calls.main,
     "outbox": outbox.main,
+    "router": router.main,
     "spoken_path": spoken_path.main,
     "acknowledged": acknowledged.main,
     "history": history.main,

@@ -19,11 +19,12 @@ from temporalio.client import Client
 from callspine.connect import connect
 from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
+from callspine.router_settings import open_route
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
 from callspine.tracing import Tracing, open_tracing
 from callspine.turn_policy_file import read_policy
-from callspine.vendors import models, recognisers, voices
+from callspine.vendors import MODEL, dialogue_of, recognisers, voices
 from media_gateway.app import create_app
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
@@ -170,11 +171,12 @@ async def compose(
 ) -> GatewayParts:
     """Put the gateway's parts together."""
     public_url = base_url(settings.public_url)
-    model_name, dialogue = next(iter(models(settings, http).items()))
+    dialogue = dialogue_of(settings, http)
     await dialogue.warm()
     embedder = Embedder()
     voice_name, voice = next(iter(voices(settings, metrics).items()))
     recogniser_name, recogniser = next(iter(recognisers(settings).items()))
+    route = await open_route(settings, embedder)
     shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
     lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
@@ -200,10 +202,11 @@ async def compose(
         # Lines that are spoken in advance are not: they would pass for turns that were fast or slow.
         voice=MeasuredVoice(voice, voice_name, metrics),
         ears=ears,
-        dialogue=MeasuredDialogue(dialogue, model_name, metrics),
+        dialogue=MeasuredDialogue(dialogue, MODEL, metrics),
         knowledge=await _knowledge(settings, embedder),
         lines=lines,
         openers=openers,
+        route=route,
         policy=turn_policy(settings),
         recorder=recorder,
         sessions=sessions,

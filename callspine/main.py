@@ -19,6 +19,7 @@ from callspine import (
     codec_commands,
     endpointing_commands,
     knowledge_commands,
+    router_commands,
     script_commands,
     turns_commands,
 )
@@ -30,6 +31,7 @@ app.add_typer(codec_commands.app, name="codec")
 app.add_typer(turns_commands.app, name="turns")
 app.add_typer(endpointing_commands.app, name="endpointing")
 app.add_typer(knowledge_commands.app, name="knowledge")
+app.add_typer(router_commands.app, name="router")
 
 
 def _add_what_needs_temporal() -> None:

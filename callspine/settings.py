@@ -12,7 +12,9 @@ from typing import Literal
 from pydantic import AnyUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from callspine.llm_settings import ClientOptions, lacking, parse_clients
 from callspine.privacy.keys import parse_keys
+from callspine.router_settings import FAST, OFF, STRONG, needs_threshold, parse_router
 
 PREFIX = "CALLSPINE_"
 
@@ -25,7 +27,11 @@ class Settings(BaseSettings):
     """All settings. Every vendor's address is one of them, so that a proxy, a region or an emulator can stand in."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
     )
 
     # --- the gateway -------------------------------------------------------------------------
@@ -105,8 +111,27 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = SecretStr("")
     llm_base_url: AnyUrl = AnyUrl("https://api.openai.com/v1")
     llm_model: str = "gpt-4.1-mini"
-    llm_first_token_timeout_s: float = 5.0
-    llm_idle_timeout_s: float = 3.0
+    """A single client: OpenAI's, or any that speaks its chat completions. Not read where `llm_clients` is set."""
+    llm_clients: str = ""
+    """Several: `fast=openai:gpt-4.1-mini,strong=anthropic:…`, in the order in which they stand in for each other."""
+    llm_client: dict[str, ClientOptions] = Field(default_factory=dict)
+    """Their details: `CALLSPINE_LLM_CLIENT__FAST__API_KEY`, see `ClientOptions`."""
+    llm_first_token_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """For a turn, whoever is asked in it."""
+    llm_idle_timeout_s: float = Field(default=3.0, gt=0, le=60)
+    """Between two tokens."""
+    llm_hedge_after_ms: int = Field(default=900, ge=0, le=60_000)
+    """Without a token for so long, the next client is asked beside the first; the first token wins. 0: never."""
+
+    # --- which of two models answers a turn (docs/router.md) ------------------------------------
+    router: str = "off"
+    """`callspine`: our own; `routellm:NAME`: RouteLLM's Controller with this router, `callspine` and `mf` among them."""
+    router_strong_share: float = Field(default=0.25, ge=0, le=1)
+    """How many of the turns the strong client shall answer, as the router was calibrated."""
+    router_threshold: float | None = Field(default=None, ge=0, le=1)
+    """The win rate itself from which the strong client answers; RouteLLM's own routers need it."""
+    router_model: Path | None = None
+    """Weights from `callspine router train`. Empty: those that ship."""
 
     # --- rehearsal: only `callspine up` and `callspine demo` read these ------------------------
     stand_ins: str = "carrier,stt,tts,llm"
@@ -151,8 +176,26 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
+    @field_validator("llm_clients")
+    @classmethod
+    def _clients_can_be_read(cls, text: str) -> str:
+        parse_clients(text)
+        return text
+
+    @field_validator("router")
+    @classmethod
+    def _router_is_known(cls, text: str) -> str:
+        return parse_router(text)
+
     @field_validator(
-        "end_model_dir", "turn_policy", "flight_dir", "otlp_endpoint", "qdrant_url", mode="before"
+        "end_model_dir",
+        "turn_policy",
+        "flight_dir",
+        "otlp_endpoint",
+        "qdrant_url",
+        "router_model",
+        "router_threshold",
+        mode="before",
     )
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
@@ -184,7 +227,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):
-            where = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+            path = "__".join(str(part) for part in problem["loc"])
+            where = PREFIX + path.upper() if path else "settings"
             lines.append(f"{where}: {problem['msg']}")
         raise SettingsError("\n".join(lines)) from None
 
@@ -195,24 +239,30 @@ _NEEDED_BY_GATEWAY = {
     "deepgram_api_key": "speech to text is Deepgram",
     "cartesia_api_key": "text to speech is Cartesia",
     "cartesia_voice_id": "Cartesia speaks with a voice of your account",
-    "llm_api_key": "the model's endpoint asks for it (any text where it does not)",
 }
 _NEEDED_BY_WORKER = {
     "twilio_account_sid": "calls are placed through Twilio",
     "twilio_auth_token": "calls are placed through Twilio",
     "twilio_from": "outbound calls need a caller id",
-    "llm_api_key": "the model reads the call's transcript afterwards",
 }
 
 
 def require_for_gateway(settings: Settings) -> None:
     """Refuse to start a gateway that lacks a key or its script. Raises SettingsError naming each variable."""
-    _refuse(_missing(settings, _NEEDED_BY_GATEWAY) + _no_inbound_script(settings))
+    _refuse(
+        _missing(settings, _NEEDED_BY_GATEWAY)
+        + _no_model(settings, "the model's endpoint asks for it (any text where it does not)")
+        + _no_router(settings)
+        + _no_inbound_script(settings)
+    )
 
 
 def require_for_worker(settings: Settings) -> None:
     """Refuse to start a worker that lacks a key. Raises SettingsError naming each variable."""
-    _refuse(_missing(settings, _NEEDED_BY_WORKER))
+    _refuse(
+        _missing(settings, _NEEDED_BY_WORKER)
+        + _no_model(settings, "the model reads the call's transcript afterwards")
+    )
 
 
 def _missing(settings: Settings, needed: dict[str, str]) -> list[str]:
@@ -223,6 +273,36 @@ def _missing(settings: Settings, needed: dict[str, str]) -> list[str]:
         if not text:
             missing.append(f"{PREFIX}{name.upper()} is not set: {why}")
     return missing
+
+
+def _no_model(settings: Settings, why: str) -> list[str]:
+    clients = parse_clients(settings.llm_clients)
+    if not clients:
+        return _missing(settings, {"llm_api_key": why})
+    return [PREFIX + problem for problem in lacking(clients, settings.llm_client)]
+
+
+def _no_router(settings: Settings) -> list[str]:
+    if settings.router == OFF:
+        return []
+    problems = []
+    clients = list(parse_clients(settings.llm_clients))
+    missing = [name for name in (FAST, STRONG) if name not in clients]
+    if missing:
+        problems.append(
+            f"{PREFIX}ROUTER is {settings.router!r}: it chooses between the clients `{FAST}` and `{STRONG}`; "
+            f"name {' and '.join(missing)} in {PREFIX}LLM_CLIENTS"
+        )
+    elif clients[0] != FAST:
+        problems.append(
+            f"{PREFIX}LLM_CLIENTS begins with `{clients[0]}`: the first client answers where the router "
+            f"({PREFIX}ROUTER) has not chosen yet; name `{FAST}` first"
+        )
+    if needs_threshold(settings.router) and settings.router_threshold is None:
+        problems.append(
+            f"{PREFIX}ROUTER_THRESHOLD is not set: a router of RouteLLM's has a scale of its own (docs/router.md)"
+        )
+    return problems
 
 
 def _no_inbound_script(settings: Settings) -> list[str]:

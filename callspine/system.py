@@ -136,6 +136,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
             "LLM_BASE_URL": f"http://{vendors}/v1",
             "LLM_API_KEY": "rehearsal",
             "LLM_MODEL": "script-reader",
+            "LLM_CLIENTS": "",
+            "ROUTER": "off",
         },
         "carrier": {
             "TWILIO_API_BASE_URL": f"http://{_LOOPBACK}:{settings.carrier_port}",

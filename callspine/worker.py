@@ -29,6 +29,7 @@ from activities.post_call import PostCallActivities
 from activities.reconcile import ReconcileActivities
 from activities.scripts import ScriptActivities
 from callspine.connect import connect
+from callspine.llm_settings import reader_of_calls
 from callspine.metrics import served, worker_metrics
 from callspine.reconciler import ensure_schedule_or_tell
 from callspine.run_workers import run_until
@@ -105,11 +106,7 @@ def workers(
 ) -> list[Worker]:
     """One worker a task queue, so that a slow kind of work cannot hold up another."""
     crm = CrmActivities(store)
-    post_call = PostCallActivities(
-        base_url=base_url(settings.llm_base_url),
-        api_key=settings.llm_api_key.get_secret_value(),
-        model=settings.llm_model,
-    )
+    post_call = PostCallActivities(*reader_of_calls(settings))
     carrier = TwilioCalls(
         account_sid=settings.twilio_account_sid,
         auth_token=settings.twilio_auth_token.get_secret_value(),

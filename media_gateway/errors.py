@@ -3,6 +3,7 @@
 GatewayError
 ├── VendorUnavailable   a vendor cannot be reached, or broke off (vendor's fault; another try may help)
 ├── NoUsableReply       the model gave nothing that may be spoken (vendor's fault; the authored line is spoken)
+│   └── llm.failures.CompletionFailed   one of its clients gave no answer (the next client is asked)
 ├── WorkflowAway        Temporal or its workers do not answer (nobody's fault here; ask again)
 ├── CallGone            there is no such call to ask about (its workflow is over, or never was)
 ├── AttachRefused       the workflow does not give this stream the call (ours or a stranger's fault; close the stream)

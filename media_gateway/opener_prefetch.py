@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
 
 from media_gateway.openers import Opener, OpenersSaid, Vector, fitting_openers
+from media_gateway.prefetch import plain_words
 from media_gateway.speech.ports import LineAudio
 from workflows.script.compiled import global_moves
 from workflows.script.model import Script
@@ -18,7 +18,6 @@ from workflows.script.state import ScriptState
 
 log = structlog.get_logger(__name__)
 
-_WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 WAIT_S = 0.03
 """For the embedding of words that came with the turn's end; it takes a few milliseconds off the loop."""
 MOST_SCRIPTS = 64
@@ -63,7 +62,8 @@ class OpenerVectors:
     async def _embed(self, script: Script) -> None:
         try:
             self._examples[script.content_hash] = {
-                text: await self._embedding.embed(_plain(text)) for text in _examples_of(script)
+                text: await self._embedding.embed(plain_words(text))
+                for text in _examples_of(script)
             }
         except Exception as error:  # noqa: BLE001 - a task's top: without vectors no opener is said, and calls go on
             log.warning("openers_off", script=script.script_id, error=type(error).__name__)
@@ -85,7 +85,7 @@ class Openers:
 
     def want(self, words: str) -> None:
         """The caller's words so far, with every interim. Cheap to repeat; never waits, never raises."""
-        words = _plain(words)
+        words = plain_words(words)
         if self._vectors is None or not words or words == self._wanted:
             return
         self._wanted = words
@@ -100,7 +100,7 @@ class Openers:
 
     def choose(self, words: str, state: ScriptState) -> Opener | None:
         """First words for the reply to these, whose audio is there; None in doubt. No side effect; tell with `said`."""
-        if self._vectors is None or self._known is None or self._known_for != _plain(words):
+        if self._vectors is None or self._known is None or self._known_for != plain_words(words):
             return None
         examples = self._vectors.examples(self._script)
         if not examples:
@@ -139,8 +139,3 @@ def _examples_of(script: Script) -> list[str]:
     texts = [text for move in moves for text in move.examples]
     texts += [text for name in used for text in script.objections[name].examples]
     return list(dict.fromkeys(texts))
-
-
-def _plain(words: str) -> str:
-    """As `Prefetch` asks the same embedder for them: a final mostly differs from its interim by capitals and points."""
-    return " ".join(_WORD.findall(words.lower()))

@@ -11,6 +11,7 @@ from media_gateway.ears.ports import Ears
 from media_gateway.metrics.ports import Observers, Several
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
+from media_gateway.routing.ahead import Choice
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.no_lines import NoLines
@@ -45,6 +46,8 @@ class GatewayParts:
     lines: LineAudio = field(default_factory=NoLines)
     openers: OpenerVectors | None = None
     """None: no reply begins before its own words are there."""
+    route: Choice | None = None
+    """None: every turn is the first client's."""
     recorder: Recorder = field(default_factory=NoRecorder)
     observers: Observers = field(default_factory=Several)
     """Told of every stream: metrics, traces."""

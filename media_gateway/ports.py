@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from workflows.contracts.payloads import (
     AfterStream,
@@ -53,6 +53,8 @@ class ReplyRequest:
     facts: Mapping[str, str] = field(default_factory=dict)
     already_said: str = ""
     """The opener that the caller hears before the reply: the model goes on from there."""
+    client: str = ""
+    """The model's client that is to be asked first, by its name in settings; empty: the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +76,34 @@ ReplyPart = MoveChosen | WordsWritten
 
 
 @dataclass(slots=True, kw_only=True)
+class ClientUsage:
+    """What one model's client was asked for in a turn, whether its answer was used or not."""
+
+    client: str
+    """Its name in settings."""
+    outcome: Literal["asked", "used", "lost", "failed"] = "asked"
+    """`lost`: another client's first token came before its own, and it was cancelled."""
+    failure: str = ""
+    """What went wrong, in one word; see `FailureKind`."""
+    prompt_tokens: int = 0
+    """Its own count where it tells one, else estimated from the request's length."""
+    tokens_written: int = 0
+    """Its own count where it tells one, else estimated from below."""
+    is_estimate: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
 class ReplyTrace:
     """When a reply's steps happened, in seconds on the event loop's clock, and what it cost."""
 
     request_sent_s: float | None = None
+    """To the first client."""
     first_token_s: float | None = None
+    """Of whichever client."""
     tokens_written: int = 0
-    """By the model so far, whether they are used or not: its own count where it tells one, else estimated from below."""
+    """By all clients so far, whether they are used or not; see `ClientUsage`."""
+    clients: list[ClientUsage] = field(default_factory=list)
+    """In the order in which they were asked; one that was asked twice is there twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +113,12 @@ class PreparedReply:
     request: ReplyRequest
 
     def fits(self, request: ReplyRequest) -> bool:
-        """Whether the two differ in nothing but the caller's words, the passages and what was already said."""
+        """Whether the two differ in nothing that is known last: words, passages, what was already said, who is asked."""
         return _known_early(request) == _known_early(self.request)
 
 
 def _known_early(request: ReplyRequest) -> ReplyRequest:
-    return replace(request, caller_words="", passages=(), already_said="")
+    return replace(request, caller_words="", passages=(), already_said="", client="")
 
 
 class Dialogue(Protocol):

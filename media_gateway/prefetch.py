@@ -22,6 +22,14 @@ class _Wanted:
     """What the stage allows; see `Knowledge.search`."""
 
 
+def plain_words(words: str) -> str:
+    """What is embedded of them: the newest MOST_WORDS, as a caller's final transcript and the interim before it have them.
+
+    Those mostly differ by capitals and points only.
+    """
+    return " ".join(_WORD.findall(words.lower())[-MOST_WORDS:])
+
+
 class Prefetch:
     """One call's look-ups: at most one under way, always for the newest words."""
 
@@ -33,8 +41,7 @@ class Prefetch:
 
     def want(self, words: str, within: tuple[str, ...] | None = None) -> None:
         """The caller's words so far, and what the present stage allows to be quoted."""
-        # A final transcript mostly differs from the interim before it by capitals and points only.
-        words = " ".join(_WORD.findall(words.lower())[-MOST_WORDS:])
+        words = plain_words(words)
         wanted = _Wanted(words, within)
         if self._knowledge is None or not words or wanted == self._wanted:
             return

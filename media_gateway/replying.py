@@ -15,6 +15,7 @@ from media_gateway.head_start import HeadStart
 from media_gateway.opener_prefetch import Openers
 from media_gateway.ports import Dialogue, MoveChosen, WordsWritten
 from media_gateway.prefetch import Prefetch
+from media_gateway.routing.ahead import RouteAhead
 from media_gateway.speaker import Speaker
 from media_gateway.stream_clock import StreamClock
 from workflows.script.events import MoveProposed, ScriptEvent
@@ -34,6 +35,7 @@ class Replying:
         dialogue: Dialogue,
         prefetch: Prefetch,
         openers: Openers,
+        route: RouteAhead,
         clock: StreamClock,
         tasks: CallTasks,
     ) -> None:
@@ -42,6 +44,7 @@ class Replying:
         self._dialogue = dialogue
         self._prefetch = prefetch
         self._openers = openers
+        self._route = route
         self._head_start = HeadStart(dialogue)
         self._clock = clock
         self._tasks = tasks
@@ -51,6 +54,7 @@ class Replying:
         """The caller's words so far: look up and prepare what a reply to them would need."""
         self._prefetch.want(caller_words, self._quotable())
         self._openers.want(caller_words)
+        self._route.want(caller_words)
         if self._speaker.turn is None and not self._record.is_over:
             self._head_start.want(self._record.request())
 
@@ -92,16 +96,19 @@ class Replying:
         """Stop looking up and preparing."""
         self._prefetch.close()
         self._openers.close()
+        self._route.close()
         self._head_start.close()
 
     # --- how it is made ----------------------------------------------------------------------
 
     async def _reply(self, turn: AgentTurn) -> None:
         """Ask the model, check its move, speak."""
+        self._route.want(turn.caller_words)
         await self._open(turn)
         passages = await self._prefetch.passages(turn.caller_words, self._quotable())
         turn.passages = tuple(passage.source for passage in passages)
         request = self._record.request(turn.caller_words, passages)
+        request = replace(request, client=self._route.chosen(turn.caller_words))
         if turn.opener is not None:
             request = replace(request, already_said=turn.opener.text)
         after: list[Segment] = []

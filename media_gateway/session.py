@@ -25,6 +25,7 @@ from media_gateway.opener_prefetch import Openers
 from media_gateway.parts import GatewayParts
 from media_gateway.prefetch import Prefetch
 from media_gateway.replying import Replying
+from media_gateway.routing.ahead import RouteAhead
 from media_gateway.speaker import Speaker, silence
 from media_gateway.speech.ports import Transcript, VoiceChange
 from media_gateway.stream_clock import StreamClock
@@ -120,6 +121,7 @@ class CallSession:
             dialogue=parts.dialogue,
             prefetch=Prefetch(parts.knowledge.get(script.script_id)),
             openers=Openers(script, parts.openers, parts.lines),
+            route=RouteAhead(parts.route),
             clock=self._clock,
             tasks=self._tasks,
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from secrets import token_hex
 from typing import Any
 
 from baml_client import types
+from media_gateway.llm.wire import Built
 from media_gateway.move_tags import move_tags, names_by_written
 from media_gateway.ports import Passage, PreparedReply, ReplyRequest
 from workflows.script.lines import spoken_value
@@ -33,12 +34,11 @@ class TurnQuestion(PreparedReply):
 
     written: Mapping[str, str]
     """What the model may write for a move, letter by letter, and the move's name."""
-    url: str
-    headers: dict[str, str]
-    body: Any
+    built: dict[str, Built] = field(default_factory=dict)
+    """By the client's name; those of further clients are made when they are needed."""
 
-    def body_for(self, request: ReplyRequest) -> str:
-        """The request's JSON with its holes filled."""
+    def filled(self, client: str, request: ReplyRequest) -> tuple[str, dict[str, str], str]:
+        """A client's URL, headers and JSON, with the holes filled."""
         passages = "".join(f"<<< {_passage(passage)} >>>\n" for passage in request.passages)
         words, said = _as_data(request.caller_words), _remark(request.already_said)
 
@@ -55,7 +55,8 @@ class TurnQuestion(PreparedReply):
                 return {key: filled(item) for key, item in value.items()}
             return value
 
-        return json.dumps(filled(self.body))
+        built = self.built[client]
+        return built.url, built.headers, json.dumps(filled(built.body))
 
 
 def written_moves(request: ReplyRequest) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import httpx
-
 from callspine.doctor.findings import AilingError, Check, Told
+from callspine.llm_settings import ONLY
 from callspine.scripts import usable_scripts
-from callspine.settings import PREFIX, Settings, base_url
+from callspine.settings import PREFIX, Settings
 from media_gateway.errors import NoUsableReply
 from media_gateway.ports import Dialogue, MoveChosen, ReplyRequest, ReplyTrace, WordsWritten
 from workflows.script.machine import initial_state
@@ -14,20 +13,11 @@ from workflows.script.model import Script
 
 CALLER_WORDS = "Yes, sure."
 ANSWER_WITHIN_S = 15.0
-_STATUS_WITHIN_S = 5.0
-_REMEDIES = {
-    "timeout": f"the model is too slow for a call, or away: another {PREFIX}LLM_MODEL, or a larger "
-    f"{PREFIX}LLM_FIRST_TOKEN_TIMEOUT_S",
-    "malformed": f"the model does not keep to the reply's type: choose a stronger {PREFIX}LLM_MODEL",
-    "move": f"the model makes up moves: choose a stronger {PREFIX}LLM_MODEL",
-}
 _UNREACHABLE = f"see {PREFIX}LLM_BASE_URL and the network's way there"
 
 
-def model_check(
-    name: str, dialogue: Dialogue, settings: Settings, http: httpx.AsyncClient
-) -> Check:
-    """One turn, unless there is no script to take it from."""
+def model_check(name: str, dialogue: Dialogue, settings: Settings) -> Check:
+    """One turn of the client of this name, unless there is no script to take it from."""
 
     async def ask() -> Told:
         script = _script(settings)
@@ -47,9 +37,11 @@ def model_check(
                     case WordsWritten():
                         words += part.text
         except NoUsableReply as error:
-            raise await _ailing(error.reason, settings, http) from None
+            failures = [usage.failure for usage in trace.clients if usage.failure]
+            is_told = failures and error.reason != "move"
+            raise _ailing(failures[-1] if is_told else error.reason, name) from None
         if not move or not words:
-            raise AilingError("a reply without move or words", _REMEDIES["malformed"])
+            raise AilingError("a reply without move or words", "choose a stronger model")
         took_ms = None
         if trace.request_sent_s is not None and trace.first_token_s is not None:
             took_ms = (trace.first_token_s - trace.request_sent_s) * 1000
@@ -72,23 +64,24 @@ def _script(settings: Settings) -> Script:
     return script
 
 
-async def _ailing(reason: str, settings: Settings, http: httpx.AsyncClient) -> AilingError:
-    """The dialogue only says `http`: the list of models says which."""
-    if reason != "http":
-        return AilingError(f"no usable reply: {reason}", _REMEDIES.get(reason, _UNREACHABLE))
-    try:
-        answer = await http.get(
-            f"{base_url(settings.llm_base_url)}/models",
-            headers={"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"},
-            timeout=_STATUS_WITHIN_S,
-        )
-    except httpx.HTTPError as error:
-        return AilingError(type(error).__name__, _UNREACHABLE)
-    if answer.status_code in (401, 403):
-        return AilingError(
-            f"HTTP {answer.status_code}", f"the key is refused: set {PREFIX}LLM_API_KEY"
-        )
-    return AilingError(
-        "the turn was refused, though the endpoint is there",
-        f"see that {PREFIX}LLM_MODEL exists there, and the account's limits",
+def _ailing(failure: str, name: str) -> AilingError:
+    """`failure`: a `FailureKind`, or the reason of `NoUsableReply`."""
+    is_only = name == ONLY
+    of_it = f"{PREFIX}LLM_" if is_only else f"{PREFIX}LLM_CLIENT__{name.upper()}__"
+    model = f"{PREFIX}LLM_MODEL" if is_only else f"{name}'s model in {PREFIX}LLM_CLIENTS"
+    slow = (
+        f"the model is too slow for a call, or away: another {model}, "
+        f"or a larger {PREFIX}LLM_FIRST_TOKEN_TIMEOUT_S"
     )
+    remedies = {
+        "key": f"the key is refused: set {of_it}API_KEY",
+        "rate": "asked too often: see the account's limits",
+        "request": f"the turn was refused, though the endpoint is there: see that {model} exists there",
+        "server": "the vendor has trouble of its own: see its status page, or name another one to stand in",
+        "silent": slow,
+        "timeout": slow,
+        "malformed": f"the model does not keep to the reply's type: choose a stronger {model}",
+        "move": f"the model makes up moves: choose a stronger {model}",
+    }
+    unreachable = f"see {of_it}BASE_URL and the network's way there"
+    return AilingError(f"no usable reply: {failure}", remedies.get(failure, unreachable))

@@ -19,6 +19,8 @@ from callspine.doctor.machine import ports_check, settings_check
 from callspine.doctor.model import model_check
 from callspine.doctor.speech import Spoken, recogniser_check, voice_check
 from callspine.doctor.stores import database_check, outbox_check, passages_check
+from callspine.llm_settings import lacking as lacking_of
+from callspine.llm_settings import parse_clients
 from callspine.settings import PREFIX, Settings
 from callspine.system import STAND_INS, wanted_stand_ins
 from callspine.vendors import models, recognisers, voices
@@ -55,7 +57,7 @@ def checks_for(settings: Settings, http: httpx.AsyncClient, env_file: Path) -> l
         checks.append(_absent(settings, "model", "llm"))
     else:
         with_model = models(settings, http).items()
-        checks += [model_check(name, dialogue, settings, http) for name, dialogue in with_model]
+        checks += [model_check(name, dialogue, settings) for name, dialogue in with_model]
     checks += [
         database_check(settings),
         outbox_check(settings),
@@ -90,6 +92,9 @@ def _speech_checks(settings: Settings, absent: set[str]) -> list[Check]:
 
 def _lacking(settings: Settings, kind: str) -> list[str]:
     lacking = []
+    clients = parse_clients(settings.llm_clients)
+    if kind == "llm" and clients:
+        return [PREFIX + line.split()[0] for line in lacking_of(clients, settings.llm_client)]
     for name in _NEEDS[kind]:
         value = getattr(settings, name)
         if not (value if isinstance(value, str) else value.get_secret_value()):

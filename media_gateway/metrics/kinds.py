@@ -13,6 +13,14 @@ _WORDS = {
     "unreachable": ("oserror", "gaierror", "connection", "unreachable", "invalidhandshake"),
 }
 """The model's reasons are words of this kind already; see `NoUsableReply`."""
+_MODELS = {
+    "key": "auth",
+    "rate": "rate_limit",
+    "server": "server",
+    "request": "http",
+    "silent": "timeout",
+}
+"""What `FailureKind` calls otherwise."""
 KINDS = frozenset({"auth", "rate_limit", "server", "http", "other", *_WORDS})
 
 
@@ -26,6 +34,8 @@ def kind_of(reason: str) -> str:
             return "rate_limit"
         return "server" if status >= 500 else "http"
     text = reason.lower()
+    if text in _MODELS:
+        return _MODELS[text]
     if text == "http":
         return "http"
     return next((kind for kind, words in _WORDS.items() if any(w in text for w in words)), "other")

@@ -157,7 +157,10 @@ class _MeasuredSpeech:
 
 
 class MeasuredDialogue:
-    """Implements Dialogue. First byte: from the request to the first token."""
+    """Implements Dialogue. First byte: from the request to the first token, whoever of several models writes it.
+
+    A turn that no model answered is a failure of `vendor`; what went wrong with one of several is `vendor:NAME`'s.
+    """
 
     def __init__(self, dialogue: Dialogue, vendor: str, meter: VendorMeter) -> None:
         self._dialogue = dialogue
@@ -188,5 +191,8 @@ class MeasuredDialogue:
             self._meter.failed(self._vendor, error.reason)
             raise
         finally:
+            for usage in trace.clients:
+                if usage.failure and usage.client != self._vendor:
+                    self._meter.failed(f"{self._vendor}:{usage.client}", usage.failure)
             if trace.request_sent_s is not None and trace.first_token_s is not None:
                 self._meter.first_byte(self._vendor, trace.first_token_s - trace.request_sent_s)

@@ -47,7 +47,9 @@ class Model:
 
 
 def reader(url: str) -> PostCallActivities:
-    return PostCallActivities(base_url=f"{url}/v1", api_key="key", model="m")
+    return PostCallActivities(
+        "openai-generic", {"base_url": f"{url}/v1", "api_key": "key", "model": "m"}
+    )
 
 
 async def test_a_report() -> None:

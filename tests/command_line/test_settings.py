@@ -9,7 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from callspine.doctor.machine import unknown_variables
+from callspine.llm_settings import llm_clients
 from callspine.settings import PREFIX, Settings, SettingsError, load_settings
+from callspine.system import load_settings_with, stand_in_environment
 
 EXAMPLE = Path(".env.example").read_text(encoding="utf-8")
 LINE = re.compile(r"^#?(CALLSPINE_[A-Z0-9_]+)=(.*)$", re.MULTILINE)
@@ -20,6 +22,7 @@ ONLY_AN_EXAMPLE = {
     "CALLSPINE_TWILIO_FROM",
     "CALLSPINE_OTLP_ENDPOINT",
     "CALLSPINE_QDRANT_URL",
+    "CALLSPINE_LLM_CLIENTS",
 }
 """What is shown is no default, but what it could look like."""
 
@@ -32,7 +35,8 @@ def _nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_setting_is_in_the_example() -> None:
-    assert set(FIELDS) - set(SHOWN) == set()
+    with_options = {name.partition("__")[0] for name in SHOWN}
+    assert set(FIELDS) - with_options == set()
 
 
 def test_the_example_has_no_variable_that_nobody_reads() -> None:
@@ -84,6 +88,8 @@ def test_every_example_can_be_used_as_it_stands(monkeypatch: pytest.MonkeyPatch)
         ("CALLSPINE_CODEC_KEYS", "no key"),
         ("CALLSPINE_UNFINISHED_PAUSE_MS", "100"),
         ("CALLSPINE_WORKER_BUILD_ID", "a b"),
+        ("CALLSPINE_LLM_CLIENTS", "gpt"),
+        ("CALLSPINE_ROUTER", "dice"),
     ],
 )
 def test_an_error_names_its_variable_and_shows_no_value_of_a_secret(
@@ -104,7 +110,9 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         load_settings()
 
 
-@pytest.mark.parametrize("name", ["qdrant_url", "otlp_endpoint", "flight_dir", "end_model_dir"])
+@pytest.mark.parametrize(
+    "name", ["qdrant_url", "otlp_endpoint", "flight_dir", "end_model_dir", "router_model"]
+)
 def test_an_empty_variable_turns_off_what_is_off_by_default(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -115,3 +123,14 @@ def test_an_empty_variable_turns_off_what_is_off_by_default(
 def test_a_typing_error_is_found() -> None:
     names = ["CALLSPINE_DEEPGRAM_KEY", "callspine_port", "CALLSPINE_LLM_MODEL__X", "HOME"]
     assert unknown_variables(names) == ["CALLSPINE_DEEPGRAM_KEY"]
+
+
+def test_a_stand_in_for_the_model_goes_before_several_real_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CALLSPINE_LLM_CLIENTS", "fast=groq:one,strong=anthropic:two")
+    monkeypatch.setenv("CALLSPINE_ROUTER", "callspine")
+    settings = load_settings_with(stand_in_environment(load_settings(), ["llm"]))
+    (client,) = llm_clients(settings)
+    assert client.model == "script-reader"
+    assert settings.router == "off"

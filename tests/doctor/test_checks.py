@@ -19,6 +19,7 @@ from callspine.doctor.model import model_check
 from callspine.doctor.stores import database_check, outbox_check, passages_check
 from callspine.doctor.visit import checks_for
 from callspine.settings import Settings
+from callspine.vendors import models
 from media_gateway.errors import NoUsableReply
 from tests.gateway.conftest import AUTH_TOKEN, Gateway, gateway, recorder  # noqa: F401  fixtures
 from tests.gateway.fakes import FakeDialogue
@@ -152,44 +153,56 @@ async def test_the_carriers_account(
 # --- the model -----------------------------------------------------------------------------------
 
 
-async def test_a_model_that_takes_a_turn(http: httpx.AsyncClient) -> None:
+async def test_a_model_that_takes_a_turn() -> None:
     dialogue = FakeDialogue()
     dialogue.replies.append(("permission_given", {}, ["Thank you."]))
-    finding = await found(model_check("llm", dialogue, settings(), http))
+    finding = await found(model_check("llm", dialogue, settings()))
     assert finding.state is State.WORKS
     assert "`permission_given` and 2 words" in finding.what
     assert dialogue.requests[0].script.script_id == "solar_consult"
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy"), [(401, "CALLSPINE_LLM_API_KEY"), (200, "CALLSPINE_LLM_MODEL")]
+    ("client", "status", "remedy"),
+    [
+        ("llm", 401, "CALLSPINE_LLM_API_KEY"),
+        ("llm", 404, "CALLSPINE_LLM_MODEL"),
+        ("fast", 401, "CALLSPINE_LLM_CLIENT__FAST__API_KEY"),
+        ("fast", 404, "CALLSPINE_LLM_CLIENTS"),
+    ],
 )
-async def test_why_a_model_refuses_is_asked_for(
-    http: httpx.AsyncClient, status: int, remedy: str
+async def test_why_a_model_refuses_is_told_with_the_variable_of_its_client(
+    http: httpx.AsyncClient, client: str, status: int, remedy: str
 ) -> None:
     def app(_: str) -> FastAPI:
         made = FastAPI()
 
-        @made.get("/models")
-        async def listed() -> Response:
+        @made.post("/chat/completions")
+        async def refused() -> Response:
             return Response(status_code=status)
 
         return made
 
-    dialogue = FakeDialogue()
-    dialogue.replies.append(NoUsableReply("http"))
     async with serving(app) as url:
-        finding = await found(
-            model_check("llm", dialogue, settings(llm_base_url=url, llm_api_key="k"), http)
+        named = (
+            {"llm_base_url": url, "llm_api_key": "k"}
+            if client == "llm"
+            else {
+                "llm_clients": "fast=compatible:one",
+                "llm_client": {"fast": {"base_url": url, "api_key": "k"}},
+            }
         )
+        changed = settings(**named)
+        dialogue = models(changed, http)[client]
+        finding = await found(model_check(client, dialogue, changed))
     assert finding.state is State.FAILED
     assert remedy in finding.remedy
 
 
-async def test_a_model_that_does_not_keep_to_the_type(http: httpx.AsyncClient) -> None:
+async def test_a_model_that_does_not_keep_to_the_type() -> None:
     dialogue = FakeDialogue()
     dialogue.replies.append(NoUsableReply("malformed"))
-    finding = await found(model_check("llm", dialogue, settings(), http))
+    finding = await found(model_check("llm", dialogue, settings()))
     assert "stronger" in finding.remedy
 
 

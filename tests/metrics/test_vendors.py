@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
 import pytest
 
 from media_gateway.errors import NoUsableReply, VendorUnavailable
+from media_gateway.llm.failures import FailureKind
+from media_gateway.metrics.kinds import kind_of
 from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
-from media_gateway.ports import MoveChosen, ReplyRequest, ReplyTrace
+from media_gateway.ports import (
+    ClientUsage,
+    MoveChosen,
+    PreparedReply,
+    ReplyPart,
+    ReplyRequest,
+    ReplyTrace,
+)
 from media_gateway.speech.ports import SegmentDone, SpokenAudio, Transcript
 from tests.core.scripts import SAMPLE
 from tests.gateway.fakes import FakeDialogue
@@ -189,3 +198,30 @@ async def test_a_models_first_token_and_failure_are_told_and_a_reply_that_is_lef
         async for _ in dialogue.reply(_request()):
             pass
     assert notes.told[1:] == [("failed", "llm", "timeout")]
+
+
+class OneOfSeveral(FakeDialogue):
+    """Its first client fails, the other one answers."""
+
+    async def reply(
+        self,
+        request: ReplyRequest,
+        trace: ReplyTrace | None = None,
+        prepared: PreparedReply | None = None,
+    ) -> AsyncGenerator[ReplyPart, None]:
+        assert trace is not None
+        trace.clients.append(ClientUsage(client="fast", outcome="failed", failure="rate"))
+        trace.clients.append(ClientUsage(client="strong", outcome="used"))
+        yield MoveChosen(move="yes", slots={})
+
+
+async def test_the_trouble_of_one_of_several_models_is_its_own_and_not_the_turns() -> None:
+    notes = Notes()
+    async for _ in MeasuredDialogue(OneOfSeveral(), "llm", notes).reply(_request()):
+        pass
+    assert notes.told == [("failed", "llm:fast", "rate")]
+
+
+@pytest.mark.parametrize("failure", FailureKind)
+def test_every_failure_of_a_models_client_has_a_kind(failure: FailureKind) -> None:
+    assert kind_of(failure.value) != "other"

@@ -1,1 +1,1 @@
-"""Vendors on loopback that speak the documented wire protocols, with their faults."""
+"""Vendors on loopback: faithful to their documents, faults included; they fail on what their script does not foresee."""

@@ -17,6 +17,8 @@ from fastapi.responses import Response, StreamingResponse
 from baml_client import b
 from media_gateway.dialogue import LONGEST_REPLY_CHARACTERS, BamlDialogue
 from media_gateway.errors import NoUsableReply
+from media_gateway.llm.client import LlmClient, Provider
+from media_gateway.llm.wire import Wire
 from media_gateway.ports import (
     Exchange,
     MoveChosen,
@@ -89,27 +91,35 @@ class Model:
             self.left.set()
 
 
+def client(base_url: str) -> LlmClient:
+    return LlmClient(
+        name="only",
+        provider=Provider.COMPATIBLE,
+        model="m",
+        api_key="secret",
+        base_url=base_url,
+    )
+
+
 def tokens_of(reply: dict[str, Any], size: int = 5) -> list[str]:
     text = json.dumps(reply, separators=(",", ":"))
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 @asynccontextmanager
-async def dialogue(model: Model, **timeouts: float) -> AsyncIterator[BamlDialogue]:
+async def dialogue(model: Model, **timeouts: Any) -> AsyncIterator[BamlDialogue]:
     async with serving(model.app) as url, httpx.AsyncClient() as http:
-        made = BamlDialogue(
-            base_url=f"{url}/v1", api_key="secret", model="m", http=http, **timeouts
-        )
+        made = BamlDialogue([client(f"{url}/v1")], http=http, **timeouts)
         await made.warm()
         yield made
 
 
-async def reply_of(model: Model, **timeouts: float) -> list[ReplyPart]:
+async def reply_of(model: Model, **timeouts: Any) -> list[ReplyPart]:
     async with dialogue(model, **timeouts) as made:
         return [part async for part in made.reply(REQUEST)]
 
 
-async def broken_off(model: Model, **timeouts: float) -> tuple[list[ReplyPart], NoUsableReply]:
+async def broken_off(model: Model, **timeouts: Any) -> tuple[list[ReplyPart], NoUsableReply]:
     """What came before a reply broke off, and how it was told."""
     parts: list[ReplyPart] = []
 
@@ -123,7 +133,7 @@ async def broken_off(model: Model, **timeouts: float) -> tuple[list[ReplyPart], 
     return parts, refused.value
 
 
-async def refusal_of(model: Model, **timeouts: float) -> NoUsableReply:
+async def refusal_of(model: Model, **timeouts: Any) -> NoUsableReply:
     with pytest.raises(NoUsableReply) as refused:
         await reply_of(model, **timeouts)
     assert "secret" not in str(refused.value)
@@ -201,7 +211,7 @@ async def test_a_reply_that_is_left_has_closed_its_connection_when_it_returns() 
         httpx.AsyncClient(transport=transport) as http,
         asyncio.timeout(10),
     ):
-        made = BamlDialogue(base_url=f"{url}/v1", api_key="k", model="m", http=http)
+        made = BamlDialogue([client(f"{url}/v1")], http=http)
         async with aclosing(made.reply(REQUEST)) as parts:
             await anext(parts)
         assert transport.closed_by == [asyncio.current_task()], "not a finaliser, some time later"
@@ -288,7 +298,7 @@ def test_free_text_of_the_caller_and_of_the_lead_stays_data() -> None:
 async def test_a_prepared_request_asks_what_baml_would_have_asked(request_: ReplyRequest) -> None:
     model = Model(tokens_of(REPLY))
     async with dialogue(model) as made:
-        options: dict[str, Any] = {"client_registry": made._registry}
+        options: dict[str, Any] = {"client_registry": made._wires["only"].registry}
         built = await b.stream_request.TakeTurn(turn_context(request_), options)
         prepared = await made.prepare(replace(REQUEST, caller_words="", passages=()))
         assert prepared.fits(request_)
@@ -312,7 +322,7 @@ async def test_what_was_prepared_for_another_stage_is_not_used() -> None:
 async def test_a_prepared_request_is_sent_without_baml(monkeypatch: pytest.MonkeyPatch) -> None:
     async with dialogue(Model(tokens_of(REPLY))) as made:
         prepared = await made.prepare(replace(REQUEST, caller_words=""))
-        monkeypatch.setattr(made, "_prepare", None)
+        monkeypatch.setattr(Wire, "build", None)
         assert [part async for part in made.reply(REQUEST, None, prepared)]
 
 
@@ -550,7 +560,7 @@ async def test_an_http_error(status: int) -> None:
 
 async def test_nobody_there() -> None:
     async with httpx.AsyncClient() as http:
-        made = BamlDialogue(base_url="http://127.0.0.1:9/v1", api_key="k", model="m", http=http)
+        made = BamlDialogue([client("http://127.0.0.1:9/v1")], http=http)
         with pytest.raises(NoUsableReply) as refused:
             await anext(made.reply(REQUEST))
     assert refused.value.reason == "http"
@@ -599,5 +609,5 @@ async def test_the_first_turn_finds_its_connection_open() -> None:
 
 async def test_warming_up_without_a_model_is_no_error() -> None:
     async with httpx.AsyncClient() as http:
-        made = BamlDialogue(base_url="http://127.0.0.1:9/v1", api_key="k", model="m", http=http)
+        made = BamlDialogue([client("http://127.0.0.1:9/v1")], http=http)
         await made.warm()

@@ -1,0 +1,1 @@
+"""Which of two models, a fast and a strong one, answers a turn."""
