@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from media_gateway.ears.ports import Ears
+from media_gateway.failover.text_to_speech import FailoverTextToSpeech
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
@@ -45,3 +46,10 @@ class GatewayParts:
     recorder: Recorder = field(default_factory=NoRecorder)
     policy: TurnPolicy = field(default_factory=TurnPolicy)
     sessions: Sessions = field(default_factory=Sessions)
+
+    def mouth(self) -> tuple[TextToSpeech, LineAudio]:
+        """What one call speaks with: a voice, and lines that were spoken in the same one."""
+        if isinstance(self.voice, FailoverTextToSpeech):
+            voice = self.voice.for_call()
+            return voice, voice
+        return self.voice, self.lines

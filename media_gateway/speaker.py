@@ -15,7 +15,7 @@ from media_gateway.agent_turn import AgentTurn, Segment
 from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.errors import VendorUnavailable
-from media_gateway.speech.ports import LineAudio, Speech, SpokenAudio, TextToSpeech
+from media_gateway.speech.ports import AudioTakenBack, LineAudio, Speech, SpokenAudio, TextToSpeech
 from media_gateway.stream_clock import StreamClock
 from media_gateway.turns.playout import Outgoing, Playout
 from media_gateway.turns.types import (
@@ -210,6 +210,8 @@ class Speaker:
                     ):
                         turn.stamps.first_audio = self._clock.now()
                     self._playout.add(item.segment, item.mulaw, item.words)
+                elif isinstance(item, AudioTakenBack):
+                    self._take_back(item)
                 else:
                     self._playout.segment_done(item.segment)
                 self.pump()
@@ -218,6 +220,14 @@ class Speaker:
             return
         if self.turn is turn and turn.speech is speech:
             self._delivered()
+
+    def _take_back(self, item: AudioTakenBack) -> None:
+        """Another voice goes on in the middle of a sentence."""
+        message = self._playout.take_back(
+            item.segment, item.at_ms, self._clock.now(), unsent_ms=self._wire.unsent_ms
+        )
+        if message is not None:
+            self._wire.overtake(message)
 
     def _delivered(self) -> None:
         self._playout.end_reply()
