@@ -21,12 +21,15 @@ from callspine.draining import DrainingServer
 from callspine.ports import refuse_busy_port
 from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
+from callspine.voices import open_voices
 from media_gateway.app import create_app
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
 from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
+from media_gateway.failover.provider import Provider
+from media_gateway.failover.speech_to_text import FailoverSpeechToText, probe_recogniser
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.store import QdrantKnowledge
@@ -35,11 +38,8 @@ from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
-from media_gateway.speech.line_audio import LineAudioCache
-from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import TextToSpeech
+from media_gateway.speech.ports import SpeechToText
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -156,12 +156,11 @@ async def compose(
         idle_timeout_s=settings.llm_idle_timeout_s,
     )
     await dialogue.warm()
-    embedder, voice = Embedder(), _voice(settings)
-    shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
-    lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
+    embedder = Embedder()
+    voices = open_voices(settings, calls=lambda: len(sessions))
     openers = OpenerVectors(embedder) if settings.openers else None
     for script in usable_scripts(settings.scripts_dir).values():
-        lines.want(fixed_lines(script))
+        voices.want(fixed_lines(script))
         if openers is not None:
             openers.want(script)
     return GatewayParts(
@@ -176,16 +175,11 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=DeepgramSpeechToText(
-            base_url=base_url(settings.deepgram_base_url),
-            api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.deepgram_model,
-        ),
-        voice=voice,
+        recogniser=_recogniser(settings),
+        voice=voices.voice,
         ears=BatchedEars(OnnxEndModel()),
         dialogue=dialogue,
         knowledge=await _knowledge(settings, embedder),
-        lines=lines,
         openers=openers,
         policy=TurnPolicy(
             end_pause_ms=settings.end_pause_ms,
@@ -207,19 +201,24 @@ def _hash_of(script: Path) -> str:
         return ""
 
 
-def _voice(settings: Settings) -> TextToSpeech:
-    return CartesiaTextToSpeech(
-        base_url=base_url(settings.cartesia_base_url),
-        api_key=settings.cartesia_api_key.get_secret_value(),
-        voice_id=settings.cartesia_voice_id,
-        model=settings.cartesia_model,
+def _recogniser(settings: Settings) -> SpeechToText:
+    """At each address the same one; a fallback hears nothing while the first address is well."""
+    urls = [settings.deepgram_base_url, settings.deepgram_fallback_url]
+    return FailoverSpeechToText(
+        [
+            Provider(
+                f"deepgram {url.host}",
+                DeepgramSpeechToText(
+                    base_url=base_url(url),
+                    api_key=settings.deepgram_api_key.get_secret_value(),
+                    model=settings.deepgram_model,
+                ),
+                probe_recogniser,
+            )
+            for url in urls
+            if url is not None
+        ]
     )
-
-
-def _sound_of(settings: Settings) -> str:
-    """All that makes the voice sound as it does: lines spoken by another one are not its."""
-    address = base_url(settings.cartesia_base_url)
-    return f"cartesia {address} {settings.cartesia_model} {settings.cartesia_voice_id}"
 
 
 async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:

@@ -98,6 +98,8 @@ class FailoverSpeech:
                         return
                     event = None
                 for item in self._happened(event):
+                    if self._is_over:
+                        return
                     yield item
         finally:
             self._is_over = True

@@ -62,5 +62,5 @@ def closed(vendor: str, socket: ClientConnection) -> VendorUnavailable:
 
 def _retry_after_s(headers: Headers | None) -> float | None:
     """The header's seconds; a date, or nonsense, is none."""
-    text = (headers or {}).get("Retry-After", "")
+    text = headers.get("Retry-After", "") if headers is not None else ""
     return min(LONGEST_RETRY_AFTER_S, float(text)) if text.isdecimal() else None
