@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     cartesia_sockets: int = Field(default=1, ge=1, le=150)
     """Open at all times; the service allows ten for each turn of the account's concurrency."""
     cartesia_contexts: int = Field(default=0, ge=0)
-    """Turns that this gateway has spoken at one time, the account's concurrency: one more goes to the next voice. 0: any number."""
+    """Turns spoken at one time, the account's concurrency: one more goes to the next voice at once. 0: any number."""
     aura_model: str = "aura-2-thalia-en"
     aura_sockets: int = Field(default=40, ge=1)
     """At most: one for each turn that is spoken. Deepgram's limit for the project, less what other gateways use."""

@@ -89,6 +89,7 @@ class FailoverRecognition:
         self._kept = Unfinalised()
         self._began_at_ms = 0
         """Where in all the audio the present stream's begins."""
+        self._closing: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     def send(self, mulaw: bytes) -> None:
@@ -112,12 +113,13 @@ class FailoverRecognition:
                 async for transcript in self._recognition:
                     if transcript.until_ms is not None:
                         until_ms = transcript.until_ms + self._began_at_ms
-                        transcript = replace(transcript, until_ms=until_ms)  # noqa: PLW2901
+                        transcript = replace(transcript, until_ms=until_ms)
                     self._kept.transcribed(transcript)
                     yield transcript
-                return
             except VendorUnavailable as error:
                 await self._move_on(error)
+            else:
+                return
 
     async def close(self) -> None:
         """See Recognition."""
@@ -125,16 +127,15 @@ class FailoverRecognition:
         recognition, self._recognition = self._recognition, None
         if recognition is not None:
             await recognition.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _move_on(self, error: VendorUnavailable) -> None:
         lost, self._recognition = self._recognition, None
         self._provider.failed(error)
         log.warning("recogniser_broke_off", vendor=error.vendor, reason=error.reason)
-        closing = asyncio.create_task(_close(lost), name="close recogniser")
-        try:
-            self._provider, recognition = await self._opener.open(after=self._provider)
-        finally:
-            closing.cancel()
+        if lost is not None:
+            self._let_go(lost)
+        self._provider, recognition = await self._opener.open(after=self._provider)
         if self._is_closed:
             await recognition.close()
             return
@@ -147,10 +148,15 @@ class FailoverRecognition:
         if self._kept.is_answer_due:
             await recognition.finalize()
 
+    def _let_go(self, recognition: Recognition) -> None:
+        """Meanwhile: it may take a second to end, and nobody waits for it."""
 
-async def _close(recognition: Recognition | None) -> None:
-    if recognition is not None:
-        await recognition.close()
+        async def close() -> None:
+            await recognition.close()
+
+        task = asyncio.create_task(close(), name="close recogniser")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
 
 async def probe_recogniser(port: SpeechToText) -> None:

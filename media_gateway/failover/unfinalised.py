@@ -1,8 +1,8 @@
 """PURE. The audio of a call that no final transcript covers yet: what another recogniser has to hear again, and no more.
 
-    sent        ├──────────────────────────────┤
-    finals      ├────────────┤ "I own it."
-    replayed                 ├─────────────────┤
+sent        ├──────────────────────────────┤
+finals      ├────────────┤ "I own it."
+replayed                 ├─────────────────┤
 """
 
 from __future__ import annotations
