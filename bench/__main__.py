@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import density, ears, idle_calls, outbox, reply_path, turns
+from bench import density, ears, idle_calls, outbox, reply_path, turns, vendors_tts
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
@@ -18,6 +18,7 @@ ALL = {
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "tts": vendors_tts.main,
     "turns": turns.main,
     "density": density.main,
 }

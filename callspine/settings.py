@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     """Who speaks when the first one cannot, in order: `aura`, `cartesia`, or both names with a comma. Empty: nobody."""
     voice_late_after_ms: int = Field(default=800, ge=200, le=2000)
     """Words without a sound for so long are given to the next voice, too; the first to sound speaks."""
+    voice_give_up_after_ms: int = Field(default=2200, ge=500, le=20_000)
+    """With nobody else to ask, the turn falls back to lines that were spoken before. A caller hears 3 s of silence as an end."""
     cartesia_api_key: SecretStr = SecretStr("")
     cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
     cartesia_model: str = "sonic-3"

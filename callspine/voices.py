@@ -41,7 +41,10 @@ def open_voices(settings: Settings, calls: Callable[[], int]) -> Voices:
         cache = LineAudioCache(port, shelf, calls=calls)
         voices.append(Voice(provider=Provider(name, port, probe_voice), lines=cache))
         caches.append(cache)
-    policy = FailoverPolicy(first_audio_s=settings.voice_late_after_ms / 1000)
+    policy = FailoverPolicy(
+        first_audio_s=settings.voice_late_after_ms / 1000,
+        give_up_s=settings.voice_give_up_after_ms / 1000,
+    )
     return Voices(voice=FailoverTextToSpeech(voices, policy), lines=tuple(caches))
 
 
@@ -53,6 +56,7 @@ def _cartesia(settings: Settings) -> TextToSpeech:
         model=settings.cartesia_model,
         sockets=settings.cartesia_sockets,
         most_contexts=settings.cartesia_contexts,
+        audio_within_s=_audio_within_s(settings),
     )
     voice.keep_warm()
     return voice
@@ -65,9 +69,15 @@ def _aura(settings: Settings) -> TextToSpeech:
         model=settings.aura_model,
         warm=settings.aura_warm_sockets,
         most=settings.aura_sockets,
+        audio_within_s=_audio_within_s(settings),
     )
     voice.keep_warm()
     return voice
+
+
+def _audio_within_s(settings: Settings) -> float:
+    """A little more than a call waits: who speaks for a call decides first; this is for lines that nobody waits for."""
+    return settings.voice_give_up_after_ms / 1000 + 0.3
 
 
 def _sound_of(settings: Settings, name: str) -> str:

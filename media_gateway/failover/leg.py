@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import structlog
 
@@ -26,8 +27,13 @@ class Leg:
     """One voice. `came` is called with everything, in order, and may wait."""
 
     def __init__(
-        self, voice: Voice, rest: Rest, came: Callable[[Leg, Came], Awaitable[None]]
+        self,
+        voice: Voice,
+        rest: Rest,
+        came: Callable[[Leg, Came], Awaitable[None]],
+        tasks: set[asyncio.Task[None]],
     ) -> None:
+        """`tasks`: whose owner cancels what is left in the end."""
         self.voice = voice
         self.rest = rest
         """What it was asked to say when it was asked."""
@@ -39,6 +45,8 @@ class Leg:
             if part[1]:
                 self._words.put_nowait(part)
         self._task = asyncio.create_task(self._run(), name=f"speak {voice.name}")
+        tasks.add(self._task)
+        self._task.add_done_callback(tasks.discard)
 
     def say(self, segment: int, text: str) -> None:
         """The next words. Never waits. Raises VendorUnavailable when it takes none."""
@@ -62,8 +70,11 @@ class Leg:
             speech = await self.voice.port.begin()
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(speech))
-                async for item in speech:
-                    await self._came(self, item)
+                async with aclosing(
+                    aiter(speech)
+                ) as items:  # what it holds is let go now, not some day
+                    async for item in items:
+                        await self._came(self, item)
                 writing.cancel()
             is_over = True
             await self._came(self, None)

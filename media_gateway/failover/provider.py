@@ -50,6 +50,8 @@ class Provider(Generic[Port]):
 
     def failed(self, error: VendorUnavailable) -> None:
         """It did not serve a call. Opens the breaker when that happened too often; then the probe runs until it is well."""
+        if error.is_full:
+            return
         was_well = self.is_well
         self._breaker.failed(
             _now_s(), is_lasting=error.is_lasting, retry_after_s=error.retry_after_s

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
 
 import structlog
@@ -38,9 +38,17 @@ class FailoverSpeech:
     """One reply; implements Speech. Raises only from the iteration, and there only when no voice is left."""
 
     def __init__(
-        self, order: Sequence[Voice], policy: FailoverPolicy, speaks: Callable[[Voice], None]
+        self,
+        order: Sequence[Voice],
+        policy: FailoverPolicy,
+        speaks: Callable[[Voice], None],
+        tasks: set[asyncio.Task[None]],
     ) -> None:
-        """`order`: whom to ask, the first one at once. `speaks` is told of each voice when it begins to sound."""
+        """`order`: whom to ask, the first one at once. `speaks` is told of each voice when it begins to sound.
+
+        `tasks`: whose owner cancels what is left in the end.
+        """
+        self._tasks = tasks
         self._others = deque(order)
         self._speaks = speaks
         self._patience = Patience(policy)
@@ -82,21 +90,24 @@ class FailoverSpeech:
         self._look_again()
         await asyncio.gather(*dropped, return_exceptions=True)
 
-    async def __aiter__(self) -> AsyncIterator[SpeechItem]:
+    async def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         """See Speech."""
         try:
             while not self._is_over:
                 is_all = self._is_finished and not self._ledger.is_pending
                 if is_all and not self._legs:
                     return
-                due_s = _now_s() + END_WITHIN_S if is_all else self._due_s()
-                try:
-                    async with asyncio.timeout_at(due_s):
-                        event = await self._events.get()
-                except TimeoutError:
-                    if is_all:
-                        return
-                    event = None
+                if not self._events.empty():
+                    event: _Event | object | None = self._events.get_nowait()
+                else:
+                    due_s = _now_s() + END_WITHIN_S if is_all else self._due_s()
+                    try:
+                        async with asyncio.timeout_at(due_s):
+                            event = await self._events.get()
+                    except TimeoutError:
+                        if is_all:
+                            return
+                        event = None
                 for item in self._happened(event):
                     if self._is_over:
                         return
@@ -110,7 +121,10 @@ class FailoverSpeech:
     # --- what comes, and what does not -------------------------------------------------------
 
     async def _came(self, leg: Leg, came: Came) -> None:
-        await self._events.put((leg, came))
+        try:
+            self._events.put_nowait((leg, came))
+        except asyncio.QueueFull:
+            await self._events.put((leg, came))
 
     def _look_again(self) -> None:
         with suppress(asyncio.QueueFull):  # then it looks anyway
@@ -256,7 +270,7 @@ class FailoverSpeech:
         """Have the next voice say what is left. False: there is none."""
         if not self._others:
             return False
-        leg = Leg(self._others.popleft(), self._rest(), self._came)
+        leg = Leg(self._others.popleft(), self._rest(), self._came, self._tasks)
         if self._is_finished:
             leg.finish()
         self._legs.append(leg)

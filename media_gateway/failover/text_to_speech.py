@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from media_gateway.failover.patience import FailoverPolicy
@@ -19,10 +20,11 @@ class FailoverTextToSpeech:
             raise ValueError("no voice")
         self._voices = voices
         self._policy = policy if policy is not None else FailoverPolicy()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def for_call(self) -> CallVoice:
         """What one call speaks with."""
-        return CallVoice(CallVoices(self._voices), self._policy)
+        return CallVoice(CallVoices(self._voices), self._policy, self._tasks)
 
     async def begin(self) -> FailoverSpeech:
         """A reply that is of no call."""
@@ -30,6 +32,9 @@ class FailoverTextToSpeech:
 
     async def close(self) -> None:
         """See TextToSpeech."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for voice in self._voices:
             await voice.provider.close()
             await voice.lines.close()
@@ -39,13 +44,18 @@ class FailoverTextToSpeech:
 class CallVoice:
     """One call's; implements TextToSpeech and LineAudio, which change the voice together."""
 
-    def __init__(self, choice: CallVoices, policy: FailoverPolicy) -> None:
+    def __init__(
+        self, choice: CallVoices, policy: FailoverPolicy, tasks: set[asyncio.Task[None]]
+    ) -> None:
         self._choice = choice
         self._policy = policy
+        self._tasks = tasks
 
     async def begin(self) -> FailoverSpeech:
         """See TextToSpeech. Never waits, never raises: a voice that cannot be reached is the iteration's affair."""
-        return FailoverSpeech(self._choice.in_order(), self._policy, self._choice.speaks)
+        return FailoverSpeech(
+            self._choice.in_order(), self._policy, self._choice.speaks, self._tasks
+        )
 
     def ready(self, text: str) -> ReadyAudio | None:
         """See LineAudio."""

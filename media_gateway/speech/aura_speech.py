@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.aura_groups import FlushGroups
 from media_gateway.speech.aura_socket import MOST_WAITING, VENDOR, AuraSocket, Broken, Inbox
-from media_gateway.speech.ports import SegmentDone, SpokenAudio
+from media_gateway.speech.ports import SpeechItem
 
 LONGEST_SPEAK = 2000
 """Characters of one message; the service closes the socket above it."""
@@ -67,7 +67,7 @@ class AuraSpeech:
         self._wake()
         self._give_back(is_clear=self._groups.is_quiet and not self._groups.has_unflushed)
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         """Audio as it comes; ends with the last flush. Raises VendorUnavailable."""
         try:
             while not self._is_over:
@@ -93,6 +93,10 @@ class AuraSpeech:
                 self._give_back(is_clear=False)
 
     async def _next(self) -> bytes | str | Broken:
+        if not self._inbox.empty():
+            return (
+                self._inbox.get_nowait()
+            )  # a timer for each of many messages would cost more than they do
         # Without a flush nothing is due.
         within_s = None if self._groups.is_quiet else self._audio_within_s
         try:

@@ -118,7 +118,8 @@ class AuraTextToSpeech:
         if there >= self._most and self._free:
             self._spawn(self._free.pop(0).close())  # it was flushed too often to be of use now
         elif there >= self._most:
-            raise VendorUnavailable(VENDOR, f"all {there} sockets that are allowed are in use")
+            reason = f"all {there} sockets that are allowed are in use"
+            raise VendorUnavailable(VENDOR, reason, is_full=True)
         self._opening += 1
         try:
             headers = {"Authorization": f"Token {self._api_key}"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -21,13 +21,13 @@ from media_gateway.speech.cartesia_socket import (
     CartesiaSocket,
     Inbox,
 )
-from media_gateway.speech.ports import SegmentDone, SpokenAudio
+from media_gateway.speech.ports import SegmentDone, SpeechItem, SpokenAudio
 from media_gateway.speech.vendor_socket import refusal
 
 log = structlog.get_logger(__name__)
 
-SUSPECT_AFTER_S = 0.75
-"""A socket that was asked for speech, and brought nothing for anybody for so long, is dead without knowing."""
+SUSPECT_AT = 0.8
+"""Of the longest wait for audio: a socket that brought nothing for anybody for so long is dead without knowing."""
 
 
 class CartesiaSpeech:
@@ -77,12 +77,13 @@ class CartesiaSpeech:
             return
         self._is_over = True
         quiet_s = self._loop.time() - max(self._asked_s, self._socket.last_message_s)
-        if not (self._context.is_quiet or self._socket.is_dead) and quiet_s >= SUSPECT_AFTER_S:
+        is_suspect = quiet_s >= SUSPECT_AT * self._audio_within_s
+        if is_suspect and not (self._context.is_quiet or self._socket.is_dead):
             self._socket.drop("no answer to text")
         self._wake()
         await self._socket.cancel(self._context.context_id)
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         """Audio as it comes; ends with the context. Raises VendorUnavailable."""
         try:
             while not self._is_over:
@@ -107,12 +108,12 @@ class CartesiaSpeech:
 
     async def _next(self) -> Message | None:
         """The next message of the present context; None: of an old one, or nothing of interest."""
-        waits = not self._context.is_quiet or self._is_finished
-        try:
-            async with asyncio.timeout(self._audio_within_s if waits else None):
-                message = await self._inbox.get()
-        except TimeoutError:
-            raise VendorUnavailable(VENDOR, "no audio in time") from None
+        if self._inbox.empty():
+            message = await self._awaited()
+        else:
+            message = (
+                self._inbox.get_nowait()
+            )  # a timer for each of many messages would cost more than they do
         if isinstance(message, Broken):
             if message.context_id != self._context.context_id:
                 return None
@@ -125,6 +126,14 @@ class CartesiaSpeech:
             return None
         self._context.last_message_s = self._loop.time()
         return message
+
+    async def _awaited(self) -> Message | Broken:
+        waits = not self._context.is_quiet or self._is_finished
+        try:
+            async with asyncio.timeout(self._audio_within_s if waits else None):
+                return await self._inbox.get()
+        except TimeoutError:
+            raise VendorUnavailable(VENDOR, "no audio in time") from None
 
     def _item(self, message: Message) -> SpokenAudio | SegmentDone | VendorUnavailable | None:
         match message.get("type"):

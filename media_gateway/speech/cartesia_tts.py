@@ -89,7 +89,7 @@ class CartesiaTextToSpeech:
         busy = sum(socket.contexts for socket in live.values())
         if self._most_contexts and busy >= self._most_contexts:
             reason = f"all {busy} contexts that the account allows are in use"
-            raise VendorUnavailable(VENDOR, reason)
+            raise VendorUnavailable(VENDOR, reason, is_full=True)
         unopened = [slot for slot in range(len(self._slots)) if slot not in live]
         if live and not (unopened and not self._keepers):
             return min(live.values(), key=lambda socket: socket.contexts)
@@ -117,8 +117,12 @@ class CartesiaTextToSpeech:
         while True:
             try:
                 socket = await self._opened(slot)
-                wait_s = REOPEN_FIRST_S
+                opened_s = asyncio.get_running_loop().time()
                 await socket.died.wait()
+                lived_s = asyncio.get_running_loop().time() - opened_s
+                wait_s = (
+                    REOPEN_FIRST_S if lived_s > REOPEN_MOST_S else min(REOPEN_MOST_S, 2 * wait_s)
+                )
             except VendorUnavailable as error:
                 log.warning("socket_not_opened", vendor=VENDOR, reason=error.reason)
                 wait_s = max(min(REOPEN_MOST_S, 2 * wait_s), error.retry_after_s or 0.0)

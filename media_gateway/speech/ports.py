@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -91,7 +91,7 @@ class Speech(Protocol):
     async def finish(self) -> None:
         """No more segments follow."""
 
-    def __aiter__(self) -> AsyncIterator[SpeechItem]:
+    def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         """Audio as it comes. Ends after the last segment, or raises VendorUnavailable."""
 
     async def cancel(self) -> None:

@@ -317,19 +317,18 @@ async def test_a_flood_ends_its_own_turn(monkeypatch: pytest.MonkeyPatch) -> Non
         await speech.cancel()
 
 
-async def test_a_socket_that_answers_nobody_is_dropped_with_the_turn_that_waited_for_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(cartesia_speech, "SUSPECT_AFTER_S", 0.05)
+async def test_a_socket_that_answers_nobody_is_dropped_with_the_turn_that_waited_for_it() -> None:
     silent = Say(text=ONE, fault=Fault(is_silent=True))
     async with (
         cartesia(Connect(), Connect(), silent, Say(text=TWO)) as service,
-        voice(service) as tts,
+        voice(service, audio_within_s=0.1) as tts,
     ):
         speech = await tts.begin()
         await speech.say(0, ONE)
         await asyncio.sleep(0.1)
         await speech.cancel()
+        assert tts._slots[0] is not None
+        assert tts._slots[0].is_dead
         await spoken(await tts.begin(), TWO)
 
 

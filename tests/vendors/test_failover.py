@@ -289,6 +289,14 @@ async def test_a_probe_that_fails_leaves_the_voice_alone_for_longer() -> None:
         await until(lambda: home.voices[0].provider.is_well)
 
 
+async def test_a_limit_of_our_own_sends_turns_elsewhere_and_is_no_fault_of_the_voice() -> None:
+    full = VendorUnavailable("cartesia", "all contexts are in use", is_full=True)
+    async with house([], []) as home:
+        for _ in range(5):
+            home.voices[0].provider.failed(full)
+        assert home.voices[0].provider.is_well
+
+
 async def test_a_call_keeps_the_voice_that_it_changed_to_and_new_calls_get_the_first() -> None:
     broken = Say(text=ONE, fault=Fault(after_words=2, close=1011))
     lines = (Lines(0x01), Lines(0x02))
