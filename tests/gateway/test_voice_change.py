@@ -105,6 +105,7 @@ async def test_a_voice_that_breaks_off_in_a_sentence_is_followed_by_another_at_t
     gateway.dialogue.replies.append(YES)
     line = await gateway.stream()
     await line.agent_done()
+    asked = len(two.first.said)
     gateway.recogniser.words.append("yes sure")
     line.speak(300)
     await gateway.link.until_turns(2)
@@ -116,7 +117,7 @@ async def test_a_voice_that_breaks_off_in_a_sentence_is_followed_by_another_at_t
     assert two.second.said[0].split() == greeting[6:]
     assert gateway.link.turns[0].heard_words == " ".join([*greeting, two.second.said[1]])
     assert line.heard.count(0x21) == 6 * 8 * WORD_MS, "of the word that broke off nothing is heard"
-    assert len(two.first.said) == 1, "and the call keeps the voice that it changed to"
+    assert len(two.first.said) == asked, "and the call keeps the voice that it changed to"
     assert gateway.link.turns[1].heard_words
 
 

@@ -19,12 +19,11 @@ from tests.vendors.test_cartesia import ONE, TWO
 async def test_cartesias_sdk_speaks_with_the_simulated_service() -> None:
     async with cartesia(Connect(), Say(text=ONE)) as service:
         client = AsyncCartesia(api_key="k", websocket_base_url=service.url)
-        options = {"compression": None}
-        async with client.tts.websocket_connect(websocket_connection_options=options) as socket:
+        async with client.tts.websocket_connect() as socket:
             context = socket.context(
                 model_id="sonic-3",
                 voice="joe",
-                output_format=FORMAT,  # type: ignore[arg-type]
+                output_format=FORMAT,
                 add_timestamps=True,
                 max_buffer_delay_ms=0,
                 timeout=5,
@@ -72,5 +71,5 @@ async def test_what_was_not_expected_fails_the_test() -> None:
             with pytest.raises(InvalidStatus):
                 await connect(url, additional_headers={"Authorization": "Token k"})
 
-    with pytest.raises(AssertionError, match="not expected: .'another connection'"):
+    with pytest.raises(AssertionError, match=r"not expected: .'another connection'"):
         await comes_unasked()
