@@ -80,8 +80,7 @@ class AuraSocket:
         await self._send({"type": "Flush"})
 
     async def clear(self) -> bool:
-        """Stop what it speaks. False: it did not, and the socket is dead."""
-        self._inbox = None
+        """Stop what it speaks, after `listen(None)`. False: it did not, and the socket is dead."""
         self._cleared.clear()
         try:
             await self._send({"type": "Clear"})

@@ -87,6 +87,7 @@ class _Session:
                 self._text, self._flushed = [], deque()
                 if self._speaking is not None:
                     self._speaking.cancel()
+                await self._socket.send(self._aura.sounds.of("stray"))  # it was on its way
                 await self._answer("Cleared")
             case "Close":
                 await self._socket.close(1000)

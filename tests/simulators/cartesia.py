@@ -52,6 +52,8 @@ class Cartesia:
     sockets: list[ServerConnection] = field(default_factory=list)
     contexts: dict[str, _Context] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
+    expired: int = 0
+    """Texts that came for a context that was given up."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -98,6 +100,7 @@ class Cartesia:
         has_text = bool(request["transcript"])
         if quiet_s is not None and has_text and now_s - quiet_s > self.expires_s:
             context.is_closed = True
+            self.expired += 1
         if context.is_closed:
             if self.expires_with == "error":
                 await _error(context, "context_expired", 400)

@@ -119,6 +119,7 @@ async def test_words_that_come_after_the_context_has_expired_get_a_new_one(
         await listening
         assert hearing.words(service.sounds) == f"{ONE} {TWO}"
         assert len(service.contexts) == 2
+        assert service.expired == 0, "the service was not asked in vain"
     assert hearing.times[1][0] == WordTime(word="It", start_ms=0, end_ms=100)
 
 
