@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import density, ears, idle_calls, outbox, reply_path, router, turns
+from bench import density, ears, idle_calls, outbox, reply_path, router, turns, vendors_tts
 from bench.durability import acknowledged, history, knee, spoken_path
 from bench.knowledge import figures as knowledge
 
@@ -20,6 +20,7 @@ ALL = {
     "acknowledged": acknowledged.main,
     "history": history.main,
     "knee": knee.main,
+    "tts": vendors_tts.main,
     "turns": turns.main,
     "density": density.main,
     "knowledge": knowledge.main,

@@ -24,28 +24,30 @@ from callspine.scripts import usable_scripts
 from callspine.settings import PREFIX, Settings, SettingsError, base_url, require_for_gateway
 from callspine.tracing import Tracing, open_tracing
 from callspine.turn_policy_file import read_policy
-from callspine.vendors import MODEL, dialogue_of, recognisers, voices
+from callspine.vendors import MODEL, dialogue_of, recognisers
+from callspine.voices import open_voices
 from media_gateway.app import create_app
 from media_gateway.directives import directive_worker
 from media_gateway.ears.batched import BatchedEars
 from media_gateway.ears.end_model import OnnxEndModel
 from media_gateway.errors import OutboxInUse, OutboxRefused
+from media_gateway.failover.provider import Provider
+from media_gateway.failover.speech_to_text import FailoverSpeechToText, probe_recogniser
 from media_gateway.flight.recorder import FlightRecorder
 from media_gateway.knowledge.embedding import Embedder
 from media_gateway.knowledge.opening import open_knowledge
 from media_gateway.metrics.collected import GatewayState
 from media_gateway.metrics.loop_lag import LoopLag
 from media_gateway.metrics.page import metrics_router
-from media_gateway.metrics.ports import Several
+from media_gateway.metrics.ports import Several, VendorMeter
 from media_gateway.metrics.prometheus import GatewayMetrics
-from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
+from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
-from media_gateway.speech.line_audio import LineAudioCache
-from media_gateway.speech.line_shelf import LineShelf
+from media_gateway.speech.ports import SpeechToText
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -174,14 +176,11 @@ async def compose(
     dialogue = dialogue_of(settings, http)
     await dialogue.warm()
     embedder = Embedder()
-    voice_name, voice = next(iter(voices(settings, metrics).items()))
-    recogniser_name, recogniser = next(iter(recognisers(settings).items()))
     route = await open_route(settings, embedder)
-    shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings))
-    lines = LineAudioCache(voice, shelf, calls=lambda: len(sessions))
+    voices = open_voices(settings, calls=lambda: len(sessions), meter=metrics)
     openers = OpenerVectors(embedder) if settings.openers else None
     for script in usable_scripts(settings.scripts_dir).values():
-        lines.want(fixed_lines(script))
+        voices.want(fixed_lines(script))
         if openers is not None:
             openers.want(script)
     ears = BatchedEars(_end_model(settings), took=metrics.ears_took)
@@ -198,13 +197,11 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=MeasuredRecogniser(recogniser, recogniser_name, metrics),
-        # Lines that are spoken in advance are not: they would pass for turns that were fast or slow.
-        voice=MeasuredVoice(voice, voice_name, metrics),
+        recogniser=_recogniser(settings, metrics),
+        voice=voices.voice,
         ears=ears,
         dialogue=MeasuredDialogue(dialogue, MODEL, metrics),
         knowledge=await _knowledge(settings, embedder),
-        lines=lines,
         openers=openers,
         route=route,
         policy=turn_policy(settings),
@@ -221,6 +218,16 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
+
+
+def _recogniser(settings: Settings, meter: VendorMeter) -> SpeechToText:
+    """At each address the same one; a fallback hears nothing while the first address is well."""
+    return FailoverSpeechToText(
+        [
+            Provider(name, MeasuredRecogniser(one, name, meter), probe_recogniser)
+            for name, one in recognisers(settings).items()
+        ]
+    )
 
 
 def turn_policy(settings: Settings) -> TurnPolicy:
@@ -243,12 +250,6 @@ def _end_model(settings: Settings) -> OnnxEndModel:
         return OnnxEndModel() if folder is None else OnnxEndModel(folder)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}END_MODEL_DIR: {error}" if folder else str(error)) from None
-
-
-def _sound_of(settings: Settings) -> str:
-    """All that makes the voice sound as it does: lines spoken by another one are not its."""
-    address = base_url(settings.cartesia_base_url)
-    return f"cartesia {address} {settings.cartesia_model} {settings.cartesia_voice_id}"
 
 
 async def _knowledge(settings: Settings, embedder: Embedder) -> dict[str, Knowledge]:

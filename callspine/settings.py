@@ -102,10 +102,29 @@ class Settings(BaseSettings):
     deepgram_api_key: SecretStr = SecretStr("")
     deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
     deepgram_model: str = "nova-3"
+    deepgram_fallback_url: AnyUrl | None = None
+    """Where calls are heard while the first address does not answer: another region's. Empty: nowhere."""
+    voice: Literal["cartesia", "aura"] = "cartesia"
+    """Who speaks. Aura is Deepgram's, with Deepgram's key."""
+    voice_fallback: str = ""
+    """Who speaks when the first one cannot, in order: `aura`, `cartesia`, or both names with a comma. Empty: nobody."""
+    voice_late_after_ms: int = Field(default=800, ge=200, le=2000)
+    """Words without a sound for so long are given to the next voice, too; the first to sound speaks."""
+    voice_give_up_after_ms: int = Field(default=2200, ge=500, le=20_000)
+    """With nobody else to ask, the turn falls back to lines that were spoken before. A caller hears 3 s of silence as an end."""
     cartesia_api_key: SecretStr = SecretStr("")
     cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
     cartesia_model: str = "sonic-3"
     cartesia_voice_id: str = ""
+    cartesia_sockets: int = Field(default=1, ge=1, le=150)
+    """Open at all times; the service allows ten for each turn of the account's concurrency."""
+    cartesia_contexts: int = Field(default=0, ge=0)
+    """Turns spoken at one time, the account's concurrency: one more goes to the next voice at once. 0: any number."""
+    aura_model: str = "aura-2-thalia-en"
+    aura_sockets: int = Field(default=40, ge=1)
+    """At most: one for each turn that is spoken. Deepgram's limit for the project, less what other gateways use."""
+    aura_warm_sockets: int = Field(default=2, ge=0, le=20)
+    """Open and idle, so that a turn need not wait for a handshake."""
 
     # --- the model ---------------------------------------------------------------------------
     llm_api_key: SecretStr = SecretStr("")
@@ -187,7 +206,20 @@ class Settings(BaseSettings):
     def _router_is_known(cls, text: str) -> str:
         return parse_router(text)
 
+    @field_validator("voice_fallback")
+    @classmethod
+    def _voices_are_known(cls, text: str) -> str:
+        if unknown := set(_names(text)) - {"cartesia", "aura"}:
+            raise ValueError(f"no voice {', '.join(sorted(unknown))}: use cartesia, aura, or both")
+        return text
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of those that may speak, the preferred one first, each once."""
+        return tuple(dict.fromkeys((self.voice, *_names(self.voice_fallback))))
+
     @field_validator(
+        "deepgram_fallback_url",
         "end_model_dir",
         "turn_policy",
         "flight_dir",
@@ -237,7 +269,9 @@ _NEEDED_BY_GATEWAY = {
     "twilio_auth_token": "the carrier's requests are signed with it",
     "stream_token_secret": "it signs the media streams' one-time tokens: any 32 random characters",
     "deepgram_api_key": "speech to text is Deepgram",
-    "cartesia_api_key": "text to speech is Cartesia",
+}
+_NEEDED_BY_CARTESIA = {
+    "cartesia_api_key": f"Cartesia is among {PREFIX}VOICE and {PREFIX}VOICE_FALLBACK",
     "cartesia_voice_id": "Cartesia speaks with a voice of your account",
 }
 _NEEDED_BY_WORKER = {
@@ -249,8 +283,9 @@ _NEEDED_BY_WORKER = {
 
 def require_for_gateway(settings: Settings) -> None:
     """Refuse to start a gateway that lacks a key or its script. Raises SettingsError naming each variable."""
+    needed = _NEEDED_BY_GATEWAY | (_NEEDED_BY_CARTESIA if "cartesia" in settings.voices else {})
     _refuse(
-        _missing(settings, _NEEDED_BY_GATEWAY)
+        _missing(settings, needed)
         + _no_model(settings, "the model's endpoint asks for it (any text where it does not)")
         + _no_router(settings)
         + _no_inbound_script(settings)
@@ -320,6 +355,10 @@ def _no_inbound_script(settings: Settings) -> list[str]:
 def _refuse(problems: list[str]) -> None:
     if problems:
         raise SettingsError("\n".join(problems))
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in (part.strip() for part in text.split(",")) if name]
 
 
 def base_url(url: AnyUrl) -> str:

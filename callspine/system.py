@@ -126,8 +126,15 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
     """Settings that point the production adapters at the stand-ins."""
     vendors = f"{_LOOPBACK}:{settings.vendors_port}"
     by_name = {
-        "stt": {"DEEPGRAM_BASE_URL": f"ws://{vendors}", "DEEPGRAM_API_KEY": "rehearsal"},
+        "stt": {
+            "DEEPGRAM_BASE_URL": f"ws://{vendors}",
+            "DEEPGRAM_FALLBACK_URL": "",
+            "DEEPGRAM_API_KEY": "rehearsal",
+        },
         "tts": {
+            "VOICE": "cartesia",
+            "VOICE_FALLBACK": "",
+            "VOICE_GIVE_UP_AFTER_MS": "6000",  # one thread speaks for all calls
             "CARTESIA_BASE_URL": f"ws://{vendors}",
             "CARTESIA_API_KEY": "rehearsal",
             "CARTESIA_VOICE_ID": "joe",

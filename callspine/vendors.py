@@ -1,15 +1,16 @@
 """The vendors that the settings name, each behind its port, by the name that metrics and `callspine doctor` call it.
 
-Of recognisers and voices the first is the one that calls use; of models all are, in this order.
+Those of a kind stand in for each other, in this order.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from callspine.llm_settings import ONLY, llm_clients
 from callspine.router_settings import FAST, OFF, STRONG
 from callspine.settings import Settings, base_url
+from media_gateway.speech.ports import SpeechToText, TextToSpeech
 
 if TYPE_CHECKING:
     import httpx
@@ -17,38 +18,67 @@ if TYPE_CHECKING:
     from media_gateway.llm.client import LlmClient
     from media_gateway.metrics.ports import VendorMeter
     from media_gateway.ports import Dialogue
-    from media_gateway.speech.ports import SpeechToText, TextToSpeech
 
 MODEL = ONLY
 """All models together, in metrics: the trouble of one of several is `llm:NAME`'s, too."""
 
 
 def recognisers(settings: Settings) -> dict[str, SpeechToText]:
-    """Speech to text."""
+    """Speech to text, the preferred one first."""
     from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 
+    urls = {"deepgram": settings.deepgram_base_url}
+    if settings.deepgram_fallback_url is not None:
+        urls["deepgram fallback"] = settings.deepgram_fallback_url
     return {
-        "deepgram": DeepgramSpeechToText(
-            base_url=base_url(settings.deepgram_base_url),
+        name: DeepgramSpeechToText(
+            base_url=base_url(url),
             api_key=settings.deepgram_api_key.get_secret_value(),
             model=settings.deepgram_model,
         )
+        for name, url in urls.items()
     }
 
 
-def voices(settings: Settings, meter: VendorMeter | None = None) -> dict[str, TextToSpeech]:
-    """Text to speech. `meter` is told of sockets that are shared by turns."""
+class KeptWarm(TextToSpeech, Protocol):
+    """A voice whose sockets can be open before they are needed."""
+
+    def keep_warm(self) -> None:
+        """Open them in the background, on the running loop. Idempotent."""
+
+
+def voices(settings: Settings, meter: VendorMeter | None = None) -> dict[str, KeptWarm]:
+    """Text to speech, the preferred one first. `meter` is told of sockets that are shared by turns."""
+    from media_gateway.speech.aura_tts import AuraTextToSpeech
     from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 
-    return {
-        "cartesia": CartesiaTextToSpeech(
+    # A little more than a call waits: who speaks for a call decides first; this is for lines that nobody waits for.
+    audio_within_s = settings.voice_give_up_after_ms / 1000 + 0.3
+
+    def cartesia() -> KeptWarm:
+        return CartesiaTextToSpeech(
             base_url=base_url(settings.cartesia_base_url),
             api_key=settings.cartesia_api_key.get_secret_value(),
             voice_id=settings.cartesia_voice_id,
             model=settings.cartesia_model,
+            sockets=settings.cartesia_sockets,
+            most_contexts=settings.cartesia_contexts,
+            audio_within_s=audio_within_s,
             meter=meter,
         )
-    }
+
+    def aura() -> KeptWarm:
+        return AuraTextToSpeech(
+            base_url=base_url(settings.deepgram_base_url),
+            api_key=settings.deepgram_api_key.get_secret_value(),
+            model=settings.aura_model,
+            warm=settings.aura_warm_sockets,
+            most=settings.aura_sockets,
+            audio_within_s=audio_within_s,
+        )
+
+    made = {"cartesia": cartesia, "aura": aura}
+    return {name: made[name]() for name in settings.voices}
 
 
 def models(settings: Settings, http: httpx.AsyncClient) -> dict[str, Dialogue]:

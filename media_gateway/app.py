@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 
 from media_gateway import media_socket, webhooks
+from media_gateway.failover.speech_to_text import FailoverSpeechToText
 from media_gateway.parts import GatewayParts
 
 
@@ -23,6 +24,8 @@ def create_app(parts: GatewayParts) -> FastAPI:
             parts.openers.close()
         parts.ears.close()
         await parts.voice.close()
+        if isinstance(parts.recogniser, FailoverSpeechToText):
+            await parts.recogniser.close()
         for knowledge in parts.knowledge.values():
             await knowledge.close()
 

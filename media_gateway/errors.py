@@ -21,13 +21,26 @@ class GatewayError(Exception):
 class VendorUnavailable(GatewayError):
     """A vendor cannot be reached or broke off in the middle.
 
-    `vendor` is its name in settings; the message never holds words spoken, prompts or keys.
+    `vendor` is its name in settings; the message never holds words spoken, prompts or keys. `is_lasting`: another try
+    soon is of no use (a key that is refused). `retry_after_s`: what the vendor asked us to wait. `is_full`: a limit of our
+    own was reached, which says nothing of the vendor.
     """
 
-    def __init__(self, vendor: str, reason: str) -> None:
+    def __init__(
+        self,
+        vendor: str,
+        reason: str,
+        *,
+        is_lasting: bool = False,
+        retry_after_s: float | None = None,
+        is_full: bool = False,
+    ) -> None:
         super().__init__(f"{vendor}: {reason}")
         self.vendor = vendor
         self.reason = reason
+        self.is_lasting = is_lasting
+        self.retry_after_s = retry_after_s
+        self.is_full = is_full
 
 
 class NoUsableReply(GatewayError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter
 
 from media_gateway.ears.ports import Ears
+from media_gateway.failover.text_to_speech import FailoverTextToSpeech
 from media_gateway.metrics.ports import Observers, Several
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.ports import Dialogue, Knowledge, WorkflowLink
@@ -55,3 +56,10 @@ class GatewayParts:
     """What is served besides, `/metrics` for one."""
     policy: TurnPolicy = field(default_factory=TurnPolicy)
     sessions: Sessions = field(default_factory=Sessions)
+
+    def mouth(self) -> tuple[TextToSpeech, LineAudio]:
+        """What one call speaks with: a voice, and lines that were spoken in the same one."""
+        if isinstance(self.voice, FailoverTextToSpeech):
+            voice = self.voice.for_call()
+            return voice, voice
+        return self.voice, self.lines

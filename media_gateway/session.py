@@ -105,11 +105,12 @@ class CallSession:
         self._record = CallRecord(parts.link, call_id, start.stream_sid, attached, script)
         self._playout = Playout(start.stream_sid)
         self._wire = Wire(send, self.line_lost)
+        voice, lines = parts.mouth()
         self._speaker = Speaker(
             driver=self,
             record=self._record,
-            voice=parts.voice,
-            lines=parts.lines,
+            voice=voice,
+            lines=lines,
             playout=self._playout,
             wire=self._wire,
             clock=self._clock,
@@ -120,7 +121,7 @@ class CallSession:
             speaker=self._speaker,
             dialogue=parts.dialogue,
             prefetch=Prefetch(parts.knowledge.get(script.script_id)),
-            openers=Openers(script, parts.openers, parts.lines),
+            openers=Openers(script, parts.openers, lines),
             route=RouteAhead(parts.route),
             clock=self._clock,
             tasks=self._tasks,

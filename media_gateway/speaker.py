@@ -16,7 +16,7 @@ from media_gateway.agent_turn import AgentTurn, Segment
 from media_gateway.call_record import CallRecord
 from media_gateway.call_tasks import CallTasks
 from media_gateway.errors import VendorUnavailable
-from media_gateway.speech.ports import LineAudio, Speech, SpokenAudio, TextToSpeech
+from media_gateway.speech.ports import AudioTakenBack, LineAudio, Speech, SpokenAudio, TextToSpeech
 from media_gateway.stream_clock import StreamClock
 from media_gateway.turns.playout import Outgoing, Playout
 from media_gateway.turns.types import (
@@ -215,6 +215,8 @@ class Speaker:
                     ):
                         turn.stamps.first_audio = self._clock.now()
                     self._playout.add(item.segment, item.mulaw, item.words)
+                elif isinstance(item, AudioTakenBack):
+                    self._take_back(item)
                 else:
                     self._playout.segment_done(item.segment)
                 self.pump()
@@ -224,6 +226,14 @@ class Speaker:
             return
         if self.turn is turn and turn.speech is speech:
             self._delivered()
+
+    def _take_back(self, item: AudioTakenBack) -> None:
+        """Another voice goes on in the middle of a sentence."""
+        message = self._playout.take_back(
+            item.segment, item.at_ms, self._clock.now(), unsent_ms=self._wire.unsent_ms
+        )
+        if message is not None:
+            self._wire.overtake(message)
 
     def _delivered(self) -> None:
         self._playout.end_reply()
@@ -333,6 +343,9 @@ class Speaker:
 
     def _forget_answer(self, turn: AgentTurn) -> None:
         turn.speech, turn.is_written = None, False
+        turn.stamps.first_audio = (
+            None  # a line that was ready behind words that nobody spoke is forgotten, too
+        )
         kept = self._playout.begin_again(keep=turn.words_before_answer)
         del turn.segments[kept:]
 

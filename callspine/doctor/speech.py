@@ -22,6 +22,8 @@ _QUIET = bytes([SILENCE])
 _FRAME_S = 0.02
 _AFTER_S, _QUIET_AFTER_S = 5.0, 1.0
 """For the words that follow the audio's end."""
+_ACCOUNTS = {"aura": "deepgram"}
+"""Whose key and address a product has, where they are not its own."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -63,7 +65,7 @@ def voice_check(name: str, voice: TextToSpeech, spoken: Spoken | None) -> Check:
         if seconds < 0.5 or mulaw.count(SILENCE) > 0.95 * len(mulaw):
             raise AilingError(
                 f"{seconds:.1f} s of audio for a sentence, or silence",
-                f"try another voice ({PREFIX}{name.upper()}_VOICE_ID) or model",
+                "try another voice or model in the settings",
             )
         return Told(what=f"{seconds:.1f} s of speech; time to its first audio", took_ms=first_ms)
 
@@ -136,7 +138,8 @@ async def _heard(name: str, stream: Recognition, spoken: Spoken) -> Told:
     share = heard_share(SENTENCE, " ".join(words))
     if share < HEARD_SHARE:
         raise AilingError(
-            f"it heard {share:.0%} of a sentence", f"try another {PREFIX}{name.upper()}_MODEL"
+            f"it heard {share:.0%} of a sentence",
+            f"try another {PREFIX}{name.split()[0].upper()}_MODEL",
         )
     return Told(
         what=f"heard {share:.0%} of the words; time from the flush to the last of them",
@@ -172,11 +175,14 @@ def heard_share(said: str, heard: str) -> float:
 
 
 def _remedy(name: str, reason: str) -> str:
-    variable = f"{PREFIX}{name.upper()}"
+    product, *fallback = name.split()
+    variable = f"{PREFIX}{_ACCOUNTS.get(product, product).upper()}"
+    model = f"{PREFIX}{product.upper()}_MODEL"
+    address = f"{variable}_FALLBACK_URL" if fallback else f"{variable}_BASE_URL"
     if "HTTP 401" in reason or "HTTP 403" in reason:
         return f"the key is refused: set {variable}_API_KEY to one of your account"
     if "HTTP 429" in reason or "HTTP 402" in reason:
         return "the account's limit or credit is used up: see the vendor's console"
     if "HTTP" in reason or "error" in reason.lower():
-        return f"see that {variable}_BASE_URL and {variable}_MODEL are right, and the network's way there is open"
-    return f"see {variable}_BASE_URL, the network's way there, and the vendor's status page"
+        return f"see that {address} and {model} are right, and the network's way there is open"
+    return f"see {address}, the network's way there, and the vendor's status page"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import httpx
@@ -35,7 +36,8 @@ _COLOURS = {
 _NEEDS = {
     "carrier": ("twilio_account_sid", "twilio_auth_token"),
     "stt": ("deepgram_api_key",),
-    "tts": ("cartesia_api_key", "cartesia_voice_id"),
+    "cartesia": ("cartesia_api_key", "cartesia_voice_id"),
+    "aura": ("deepgram_api_key",),
     "llm": ("llm_api_key",),
 }
 """Without these a vendor need not be asked: it would refuse."""
@@ -95,7 +97,8 @@ def _lacking(settings: Settings, kind: str) -> list[str]:
     clients = parse_clients(settings.llm_clients)
     if kind == "llm" and clients:
         return [PREFIX + line.split()[0] for line in lacking_of(clients, settings.llm_client)]
-    for name in _NEEDS[kind]:
+    needs = [_NEEDS[voice] for voice in settings.voices] if kind == "tts" else [_NEEDS[kind]]
+    for name in dict.fromkeys(chain.from_iterable(needs)):
         value = getattr(settings, name)
         if not (value if isinstance(value, str) else value.get_secret_value()):
             lacking.append(PREFIX + name.upper())

@@ -16,8 +16,8 @@ from media_gateway.metrics.ports import VendorMeter
 from media_gateway.ports import Dialogue, PreparedReply, ReplyPart, ReplyRequest, ReplyTrace
 from media_gateway.speech.ports import (
     Recognition,
-    SegmentDone,
     Speech,
+    SpeechItem,
     SpeechToText,
     SpokenAudio,
     TextToSpeech,
@@ -134,14 +134,15 @@ class _MeasuredSpeech:
             self._failed(error)
             raise
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         try:
-            async for item in self._speech:
-                if not self._is_heard and isinstance(item, SpokenAudio) and item.mulaw:
-                    self._is_heard = True
-                    if self._asked_s is not None:
-                        self._meter.first_byte(self._vendor, perf_counter() - self._asked_s)
-                yield item
+            async with aclosing(self._speech.__aiter__()) as items:
+                async for item in items:
+                    if not self._is_heard and isinstance(item, SpokenAudio) and item.mulaw:
+                        self._is_heard = True
+                        if self._asked_s is not None:
+                            self._meter.first_byte(self._vendor, perf_counter() - self._asked_s)
+                    yield item
         except VendorUnavailable as error:
             self._failed(error)
             raise

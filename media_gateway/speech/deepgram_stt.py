@@ -168,7 +168,15 @@ def _result(data: dict[str, object]) -> Transcript | None:
         is_final=bool(result.is_final),
         end_of_turn=bool(result.speech_final),
         from_finalize=bool(result.from_finalize),
+        until_ms=_end_ms(result) if result.is_final else None,
     )
+
+
+def _end_ms(result: ListenV1Results) -> int | None:
+    try:
+        return round(1000 * (result.start + result.duration))
+    except (AttributeError, TypeError):
+        return None  # the SDK's models do not check
 
 
 def _code(error: ConnectionClosed) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,8 @@ class Transcript:
     """The vendor believes that the caller's turn is over."""
     from_finalize: bool = False
     """It answers our own `finalize`."""
+    until_ms: int | None = None
+    """Of a final: where its span ends, in ms of all audio that was sent to the recognition. None: the vendor tells no times."""
 
 
 class Recognition(Protocol):
@@ -68,6 +70,18 @@ class SegmentDone:
     segment: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioTakenBack:
+    """Another voice goes on in the middle of a segment: the audio from here on is void, and what follows takes its place."""
+
+    segment: int
+    at_ms: int
+    """From the segment's first audio: the beginning of the first word that the next voice says."""
+
+
+SpeechItem = SpokenAudio | SegmentDone | AudioTakenBack
+
+
 class Speech(Protocol):
     """One agent turn being spoken. The caller's segment numbers rise, with gaps; they are spoken in that order."""
 
@@ -77,7 +91,7 @@ class Speech(Protocol):
     async def finish(self) -> None:
         """No more segments follow."""
 
-    def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    def __aiter__(self) -> AsyncGenerator[SpeechItem, None]:
         """Audio as it comes. Ends after the last segment, or raises VendorUnavailable."""
 
     async def cancel(self) -> None:

@@ -165,6 +165,23 @@ class Playout:
         segment.audio += mulaw
         segment.words = (*segment.words, *words)
 
+    def take_back(self, number: int, at_ms: int, now: Ms, *, unsent_ms: int = 0) -> str | None:
+        """A segment's audio from here on is void; what is added next follows this place. Returns the `clear` to send, if any.
+
+        It is needed where void audio was sent and may still wait to be played; what was heard of it cannot be undone.
+        """
+        if self._is_cut or number >= len(self._segments):
+            return None
+        segment = self._segments[number]
+        message = None
+        if segment.sent > at_ms * BYTES_PER_MS and not self._is_held:
+            message = self.pause(now, unsent_ms=unsent_ms)
+            self.release()
+        kept = max(at_ms * BYTES_PER_MS, segment.sent)
+        del segment.audio[kept:]
+        segment.words = tuple(word for word in segment.words if word.end_ms <= at_ms)
+        return message
+
     def segment_done(self, number: int) -> None:
         """The voice has delivered all of a segment."""
         if not self._is_cut and number < len(self._segments):

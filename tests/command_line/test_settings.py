@@ -90,6 +90,8 @@ def test_every_example_can_be_used_as_it_stands(monkeypatch: pytest.MonkeyPatch)
         ("CALLSPINE_WORKER_BUILD_ID", "a b"),
         ("CALLSPINE_LLM_CLIENTS", "gpt"),
         ("CALLSPINE_ROUTER", "dice"),
+        ("CALLSPINE_VOICE", "hal"),
+        ("CALLSPINE_VOICE_FALLBACK", "aura,hal"),
     ],
 )
 def test_an_error_names_its_variable_and_shows_no_value_of_a_secret(
@@ -111,7 +113,15 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["qdrant_url", "otlp_endpoint", "flight_dir", "end_model_dir", "router_model"]
+    "name",
+    [
+        "qdrant_url",
+        "otlp_endpoint",
+        "flight_dir",
+        "end_model_dir",
+        "router_model",
+        "deepgram_fallback_url",
+    ],
 )
 def test_an_empty_variable_turns_off_what_is_off_by_default(
     monkeypatch: pytest.MonkeyPatch, name: str

@@ -21,7 +21,7 @@ from callspine.doctor.visit import checks_for
 from callspine.settings import Settings
 from callspine.vendors import models
 from media_gateway.errors import NoUsableReply
-from tests.gateway.conftest import AUTH_TOKEN, Gateway, gateway, recorder  # noqa: F401  fixtures
+from tests.gateway.conftest import AUTH_TOKEN, Gateway, gateway, mouth, recorder  # noqa: F401  fixtures
 from tests.gateway.fakes import FakeDialogue
 from tests.servers import free_port, serving
 from tests.simulators.qdrant import Fault, qdrant
@@ -353,3 +353,25 @@ async def test_every_configured_vendor_is_asked(http: httpx.AsyncClient) -> None
         "database",
         "passages",
     } <= names
+
+
+async def test_every_voice_and_address_that_stands_in_is_asked(http: httpx.AsyncClient) -> None:
+    several = settings(
+        **COMPLETE,
+        voice="aura",
+        voice_fallback="cartesia",
+        deepgram_fallback_url="wss://api.eu.deepgram.com",
+    )
+    names = [check.name for check in checks_for(several, http, Path("none"))]
+    speech = [name for name in names if name.startswith(("voice", "recogniser"))]
+    assert speech == [
+        "voice: aura",
+        "voice: cartesia",
+        "recogniser: deepgram",
+        "recogniser: deepgram fallback",
+    ]
+
+
+async def test_a_voice_of_deepgrams_needs_no_other_key(http: httpx.AsyncClient) -> None:
+    only = settings(deepgram_api_key="k", voice="aura")
+    assert "voice: aura" in {check.name for check in checks_for(only, http, Path("none"))}

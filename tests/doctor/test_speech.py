@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
@@ -45,7 +45,7 @@ class Voice:
     async def close(self) -> None:
         self.is_closed = True
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpokenAudio | SegmentDone, None]:
         yield SpokenAudio(segment=0, mulaw=self.mulaw)
         yield SegmentDone(segment=0)
 

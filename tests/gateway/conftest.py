@@ -22,6 +22,7 @@ from media_gateway.app import create_app
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
 from media_gateway.signature import CarrierSignature
+from media_gateway.speech.ports import TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -222,7 +223,13 @@ def recorder() -> Recorder | None:
 
 
 @pytest.fixture
-async def gateway(recorder: Recorder | None) -> AsyncIterator[Gateway]:
+def mouth() -> TextToSpeech | None:
+    """What calls speak with, when a module overrides this; else the fake voice."""
+    return None
+
+
+@pytest.fixture
+async def gateway(recorder: Recorder | None, mouth: TextToSpeech | None) -> AsyncIterator[Gateway]:
     running = Gateway(
         link=FakeLink(),
         recogniser=FakeRecogniser(),
@@ -246,7 +253,7 @@ async def gateway(recorder: Recorder | None) -> AsyncIterator[Gateway]:
             tokens=running.tokens,
             link=running.link,
             recogniser=running.recogniser,
-            voice=running.voice,
+            voice=mouth or running.voice,
             ears=running.ears,
             dialogue=running.dialogue,
             lines=running.lines,

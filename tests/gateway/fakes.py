@@ -231,7 +231,7 @@ class FakeSpeech:
             raise asyncio.QueueFull
         self._queue.put_nowait(None)
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpokenAudio | SegmentDone, None]:
         while (item := await self._queue.get()) is not None:
             if isinstance(item, VendorUnavailable):
                 raise item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
 
@@ -124,7 +124,7 @@ class SlowStartSpeech:
     async def cancel(self) -> None:
         return
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpokenAudio | SegmentDone, None]:
         yield SpokenAudio(segment=0, mulaw=b"\xff\x7e" * 200 + b"\x10" * 800)
         times = (WordTime(word="Thanks.", start_ms=50, end_ms=150),)
         yield SpokenAudio(segment=0, mulaw=b"", words=times)

@@ -18,7 +18,7 @@ from media_gateway.metrics.loop_lag import LoopLag
 from media_gateway.metrics.page import metrics_router
 from media_gateway.metrics.ports import Several
 from media_gateway.metrics.prometheus import GatewayMetrics
-from tests.gateway.conftest import Gateway, gateway, recorder  # noqa: F401  fixtures
+from tests.gateway.conftest import Gateway, gateway, mouth, recorder  # noqa: F401  fixtures
 from tests.servers import serving
 
 TOKEN = "a token of the tests"

@@ -146,7 +146,7 @@ class OneVoice:
     async def cancel(self) -> None:
         return
 
-    async def __aiter__(self) -> AsyncIterator[SpokenAudio | SegmentDone]:
+    async def __aiter__(self) -> AsyncGenerator[SpokenAudio | SegmentDone, None]:
         for item in self.given:
             yield item
         if self.breaks:

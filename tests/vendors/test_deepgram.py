@@ -86,10 +86,10 @@ async def test_every_kind_of_message() -> None:
         await stream.close()
     assert heard == [
         Transcript(text="we own", is_final=False),
-        Transcript(text="we own it", is_final=True, end_of_turn=True),
+        Transcript(text="we own it", is_final=True, end_of_turn=True, until_ms=1000),
         Transcript(text="", is_final=False, end_of_turn=True),
-        Transcript(text="", is_final=True, from_finalize=True),
-        Transcript(text="last", is_final=True),
+        Transcript(text="", is_final=True, from_finalize=True, until_ms=1000),
+        Transcript(text="last", is_final=True, until_ms=1000),
     ]
 
 
