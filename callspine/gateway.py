@@ -36,10 +36,11 @@ from media_gateway.ports import Knowledge, WorkflowLink
 from media_gateway.sessions import Sessions
 from media_gateway.signature import CarrierSignature
 from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
+from media_gateway.speech.deepgram_listen.options import ListenOptions
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
-from media_gateway.speech.ports import TextToSpeech
+from media_gateway.speech.ports import SpeechToText, TextToSpeech
 from media_gateway.stream_token import StreamTokens
 from media_gateway.turns.recording import NoRecorder, Recorder
 from media_gateway.turns.types import TurnPolicy
@@ -176,11 +177,7 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=DeepgramSpeechToText(
-            base_url=base_url(settings.deepgram_base_url),
-            api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.deepgram_model,
-        ),
+        recogniser=_recogniser(settings),
         voice=voice,
         ears=BatchedEars(OnnxEndModel()),
         dialogue=dialogue,
@@ -205,6 +202,19 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
+
+
+def _recogniser(settings: Settings) -> SpeechToText:
+    return DeepgramSpeechToText(
+        base_url=base_url(settings.deepgram_base_url),
+        api_key=settings.deepgram_api_key.get_secret_value(),
+        options=ListenOptions(
+            model=settings.deepgram_model,
+            eot_threshold=settings.deepgram_eot_threshold,
+            eager_eot_threshold=settings.deepgram_eager_eot_threshold,
+        ),
+        silent_after_s=settings.deepgram_silent_after_s,
+    )
 
 
 def _voice(settings: Settings) -> TextToSpeech:

@@ -85,7 +85,16 @@ class Settings(BaseSettings):
     # --- speech ------------------------------------------------------------------------------
     deepgram_api_key: SecretStr = SecretStr("")
     deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
-    deepgram_model: str = "nova-3"
+    deepgram_model: str = Field(
+        default="nova-3", pattern=r"^(flux-general-(en|multi)|(?!flux)[a-z0-9][a-z0-9-]*)$"
+    )
+    """`nova-3`, `nova-2-phonecall`, … or `flux-general-en`, which tells the ends of turns, too."""
+    deepgram_eot_threshold: float = Field(default=0.7, ge=0.5, le=0.9)
+    """Flux alone: confidence that ends a turn."""
+    deepgram_eager_eot_threshold: float | None = Field(default=None, ge=0.3, le=0.9)
+    """Flux alone: confidence that tells an early end. Empty: none is told."""
+    deepgram_silent_after_s: float = Field(default=2.0, ge=0.5, le=30)
+    """So much speech that the recogniser says nothing to, and its connection is opened anew."""
     cartesia_api_key: SecretStr = SecretStr("")
     cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
     cartesia_model: str = "sonic-3"
@@ -135,7 +144,7 @@ class Settings(BaseSettings):
         parse_keys(value.get_secret_value())
         return value
 
-    @field_validator("flight_dir", mode="before")
+    @field_validator("flight_dir", "deepgram_eager_eot_threshold", mode="before")
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value
@@ -148,6 +157,16 @@ class Settings(BaseSettings):
                 "use letters, digits, `_`, `.` and `-`, at most 64; a git commit is good"
             )
         return text
+
+    @model_validator(mode="after")
+    def _eager_end_comes_first(self) -> Settings:
+        eager = self.deepgram_eager_eot_threshold
+        if eager is not None and eager > self.deepgram_eot_threshold:
+            raise ValueError(
+                f"{PREFIX}DEEPGRAM_EAGER_EOT_THRESHOLD must be at most "
+                f"{PREFIX}DEEPGRAM_EOT_THRESHOLD ({self.deepgram_eot_threshold})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Settings:

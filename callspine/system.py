@@ -124,7 +124,12 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
     """Settings that point the production adapters at the stand-ins."""
     vendors = f"{_LOOPBACK}:{settings.vendors_port}"
     by_name = {
-        "stt": {"DEEPGRAM_BASE_URL": f"ws://{vendors}", "DEEPGRAM_API_KEY": "rehearsal"},
+        "stt": {
+            "DEEPGRAM_BASE_URL": f"ws://{vendors}",
+            "DEEPGRAM_API_KEY": "rehearsal",
+            "DEEPGRAM_MODEL": "nova-3",  # the stand-in knows no turns
+            "DEEPGRAM_SILENT_AFTER_S": "8",  # it recognises on a CPU that others use
+        },
         "tts": {
             "CARTESIA_BASE_URL": f"ws://{vendors}",
             "CARTESIA_API_KEY": "rehearsal",

@@ -20,13 +20,23 @@ class GatewayError(Exception):
 class VendorUnavailable(GatewayError):
     """A vendor cannot be reached or broke off in the middle.
 
-    `vendor` is its name in settings; the message never holds words spoken, prompts or keys.
+    `vendor` is its name in settings; the message never holds words spoken, prompts or keys. `is_lasting`: another try
+    soon is of no use (a key that is refused). `retry_after_s`: what the vendor asked us to wait.
     """
 
-    def __init__(self, vendor: str, reason: str) -> None:
+    def __init__(
+        self,
+        vendor: str,
+        reason: str,
+        *,
+        is_lasting: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(f"{vendor}: {reason}")
         self.vendor = vendor
         self.reason = reason
+        self.is_lasting = is_lasting
+        self.retry_after_s = retry_after_s
 
 
 class NoUsableReply(GatewayError):

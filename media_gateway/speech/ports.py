@@ -18,6 +18,10 @@ class Transcript:
     """The vendor believes that the caller's turn is over."""
     from_finalize: bool = False
     """It answers our own `finalize`."""
+    until_ms: int | None = None
+    """Of a final: where its span ends, in ms of all audio that was sent to the recognition. None: the vendor tells no times."""
+    eager_end_of_turn: bool = False
+    """The vendor believes, less firmly, that the turn is over with these words. The next transcript says whether it still does."""
 
 
 class Recognition(Protocol):
