@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from bench import density, ears, idle_calls, outbox, reply_path, turns
+from bench import density, ears, idle_calls, outbox, reply_path, turns, vendors_stt
 from bench.durability import acknowledged, history, knee, spoken_path
 
 ALL = {
@@ -20,6 +20,7 @@ ALL = {
     "knee": knee.main,
     "turns": turns.main,
     "density": density.main,
+    "stt": vendors_stt.main,
 }
 
 

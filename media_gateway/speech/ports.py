@@ -21,7 +21,7 @@ class Transcript:
     until_ms: int | None = None
     """Of a final: where its span ends, in ms of all audio that was sent to the recognition. None: the vendor tells no times."""
     eager_end_of_turn: bool = False
-    """The vendor believes, less firmly, that the turn is over with these words. The next transcript says whether it still does."""
+    """The vendor believes, less firmly, that the turn is over with these words; the next transcript says if it still does."""
 
 
 class Recognition(Protocol):

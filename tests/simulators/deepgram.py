@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from tests.simulators.deepgram_flux import FluxRecogniser
 from tests.simulators.deepgram_nova import NovaRecogniser
@@ -205,7 +206,7 @@ class _Socket:
             await self._socket.close(self._connection.code, self._connection.reason)
 
     async def _is_closed_by(self, text: str) -> bool:
-        kind = json.loads(text)["type"]
+        kind = str(json.loads(text)["type"])
         if kind not in self._recogniser.CONTROLS:
             self._made.wrong.append(f"no such message {kind}")
             return True

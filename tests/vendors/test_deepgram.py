@@ -11,7 +11,7 @@ import structlog
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.deepgram_listen import stream as stream_module
-from media_gateway.speech.deepgram_listen.stream import DeepgramRecognition
+from media_gateway.speech.deepgram_listen.socket import CLOSE_WITHIN_S
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import Transcript
 from tests.simulators.deepgram import Connection, deepgram
@@ -202,11 +202,7 @@ async def test_a_server_that_never_closes_is_left_within_a_second() -> None:
         await stream.close()
         took_s = time.monotonic() - began_s
         left.set()
-    assert took_s < stream_module.CLOSE_WITHIN_S + 1
-
-
-def _no_tasks_of(stream: DeepgramRecognition) -> bool:
-    return not any(task.get_name() == "deepgram write" for task in asyncio.all_tasks())
+    assert took_s < CLOSE_WITHIN_S + 1
 
 
 async def test_nothing_of_a_closed_stream_lives_on() -> None:
@@ -214,7 +210,7 @@ async def test_nothing_of_a_closed_stream_lives_on() -> None:
         async with listening(recogniser(there)) as listened:
             await listened.speak(spoken(SENTENCE))
         await asyncio.sleep(0)
-        assert _no_tasks_of(listened.stream)
+        assert not any(task.get_name() == "deepgram write" for task in asyncio.all_tasks())
         listened.stream.send(b"a" * 160)  # a late frame
 
 

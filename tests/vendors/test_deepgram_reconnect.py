@@ -62,9 +62,7 @@ def test_wherever_connections_break_the_words_told_are_those_spoken_each_once(
     model: str, seed: int
 ) -> None:
     chance = random.Random(seed)
-    turns = [
-        [chance.randrange(len(WORDS)) for _ in range(chance.randint(1, 14))] for _ in range(3)
-    ]
+    turns = [[chance.randrange(len(WORDS)) for _ in range(chance.randint(1, 14))] for _ in range(3)]
     plan = [
         Connection(
             break_at_ms=chance.uniform(300, 5000),

@@ -34,7 +34,7 @@ class NovaReading:
         self._base_ms = 0
         self._told_ms = 0
         """Words were told up to here, final or not."""
-        self._known_ms = 0
+        self._known_ms = -1
         """A new connection says nothing that was not told before until it is past this."""
 
     def connected(self, at_ms: int) -> None:
