@@ -121,7 +121,9 @@ async def deepgram(*plan: Connection) -> AsyncIterator[Deepgram]:
             await served.run()
         served.check()
 
-    async with serve(connected, "127.0.0.1", 0, process_request=admit, compression=None) as server:
+    # A client that is cut off is not waited for: with its audio still queued the server would not see that it is gone.
+    options: dict[str, Any] = {"process_request": admit, "compression": None, "close_timeout": 0.2}
+    async with serve(connected, "127.0.0.1", 0, **options) as server:
         made.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         yield made
         server.close()

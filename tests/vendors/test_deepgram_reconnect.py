@@ -74,7 +74,8 @@ def test_wherever_connections_break_the_words_told_are_those_spoken_each_once(
 
     async def call() -> None:
         async with deepgram(*plan, Connection()) as there:
-            async with listening(recogniser(there, options(model))) as listened:
+            stt = recogniser(there, options(model), silent_after_s=60)
+            async with listening(stt) as listened:
                 for turn in turns:
                     await listened.speak(spoken(turn), real_time=40)
                     await listened.speak(silence(chance.choice([300, 700, 1400])), real_time=40)

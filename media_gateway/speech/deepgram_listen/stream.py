@@ -134,7 +134,7 @@ class DeepgramRecognition:
                     for transcript in self._read(message):
                         yield transcript
             except ConnectionClosed as error:
-                reason = self._broken_for or closed_with(error)
+                reason = closed_with(error)
                 if is_bad_audio(error):
                     raise VendorUnavailable(VENDOR, reason, is_lasting=True) from error
             if self._is_closed:
@@ -142,7 +142,7 @@ class DeepgramRecognition:
             self._drop_socket()
             for transcript in self._reading.lost(self._audio.end // BYTES_PER_MS):
                 yield transcript
-            await self._reconnect(reason)
+            await self._reconnect(self._broken_for or reason)
 
     def _read(self, message: str | bytes) -> tuple[Transcript, ...]:
         read = self._reading.read(message)
