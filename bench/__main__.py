@@ -6,7 +6,17 @@ import sys
 
 import uvloop
 
-from bench import density, ears, idle_calls, outbox, reply_path, router, turns, vendors_tts
+from bench import (
+    density,
+    ears,
+    idle_calls,
+    outbox,
+    reply_path,
+    router,
+    turns,
+    vendors_stt,
+    vendors_tts,
+)
 from bench.durability import acknowledged, history, knee, spoken_path
 from bench.knowledge import figures as knowledge
 
@@ -24,6 +34,7 @@ ALL = {
     "turns": turns.main,
     "density": density.main,
     "knowledge": knowledge.main,
+    "stt": vendors_stt.main,
 }
 
 

@@ -189,7 +189,7 @@ def _results(text: str, is_final: bool) -> str:
         {
             "type": "Results",
             "channel_index": [0, 1],
-            "duration": 1.0,
+            "duration": 0.0,  # no times: nothing is out of order
             "start": 0.0,
             "is_final": is_final,
             "speech_final": False,

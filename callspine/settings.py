@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     deepgram_api_key: SecretStr = SecretStr("")
     deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
     deepgram_model: str = "nova-3"
+    """`nova-3`, `nova-2-phonecall`, … or `flux-general-en`, which tells the ends of turns, too."""
+    deepgram_eot_threshold: float = Field(default=0.7, ge=0.5, le=0.9)
+    """Flux alone: confidence that ends a turn."""
+    deepgram_eager_eot_threshold: float | None = Field(default=None, ge=0.3, le=0.9)
+    """Flux alone: confidence that tells an early end. Empty: none is told."""
+    deepgram_silent_after_s: float = Field(default=2.0, ge=0.5, le=30)
+    """So much speech that the recogniser says nothing to, and its connection is opened anew."""
     deepgram_fallback_url: AnyUrl | None = None
     """Where calls are heard while the first address does not answer: another region's. Empty: nowhere."""
     voice: Literal["cartesia", "aura"] = "cartesia"
@@ -220,6 +227,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "deepgram_fallback_url",
+        "deepgram_eager_eot_threshold",
         "end_model_dir",
         "turn_policy",
         "flight_dir",
@@ -233,6 +241,15 @@ class Settings(BaseSettings):
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("deepgram_model")
+    @classmethod
+    def _model_is_theirs(cls, text: str) -> str:
+        if text.startswith("flux") and text not in ("flux-general-en", "flux-general-multi"):
+            raise ValueError("of Flux there are flux-general-en and flux-general-multi")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", text):
+            raise ValueError("use a live model's name, such as nova-3 or flux-general-en")
+        return text
+
     @field_validator("worker_build_id")
     @classmethod
     def _build_id_is_plain(cls, text: str) -> str:
@@ -241,6 +258,16 @@ class Settings(BaseSettings):
                 "use letters, digits, `_`, `.` and `-`, at most 64; a git commit is good"
             )
         return text
+
+    @model_validator(mode="after")
+    def _eager_end_comes_first(self) -> Settings:
+        eager = self.deepgram_eager_eot_threshold
+        if eager is not None and eager > self.deepgram_eot_threshold:
+            raise ValueError(
+                f"{PREFIX}DEEPGRAM_EAGER_EOT_THRESHOLD must be at most "
+                f"{PREFIX}DEEPGRAM_EOT_THRESHOLD ({self.deepgram_eot_threshold})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pauses_in_order(self) -> Settings:

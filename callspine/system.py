@@ -130,6 +130,8 @@ def stand_in_environment(settings: Settings, stand_ins: Iterable[str]) -> dict[s
             "DEEPGRAM_BASE_URL": f"ws://{vendors}",
             "DEEPGRAM_FALLBACK_URL": "",
             "DEEPGRAM_API_KEY": "rehearsal",
+            "DEEPGRAM_MODEL": "nova-3",  # the stand-in knows no turns
+            "DEEPGRAM_SILENT_AFTER_S": "8",  # it recognises on a CPU that others use
         },
         "tts": {
             "VOICE": "cartesia",

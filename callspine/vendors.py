@@ -25,8 +25,14 @@ MODEL = ONLY
 
 def recognisers(settings: Settings) -> dict[str, SpeechToText]:
     """Speech to text, the preferred one first."""
+    from media_gateway.speech.deepgram_listen.options import ListenOptions
     from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 
+    options = ListenOptions(
+        model=settings.deepgram_model,
+        eot_threshold=settings.deepgram_eot_threshold,
+        eager_eot_threshold=settings.deepgram_eager_eot_threshold,
+    )
     urls = {"deepgram": settings.deepgram_base_url}
     if settings.deepgram_fallback_url is not None:
         urls["deepgram fallback"] = settings.deepgram_fallback_url
@@ -34,7 +40,8 @@ def recognisers(settings: Settings) -> dict[str, SpeechToText]:
         name: DeepgramSpeechToText(
             base_url=base_url(url),
             api_key=settings.deepgram_api_key.get_secret_value(),
-            model=settings.deepgram_model,
+            options=options,
+            silent_after_s=settings.deepgram_silent_after_s,
         )
         for name, url in urls.items()
     }

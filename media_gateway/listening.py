@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 REOPEN_FIRST_S = 0.1
 REOPEN_MOST_S = 1.0
 """Between tries to reach the recogniser: a caller does not wait longer."""
+WAIT_AS_ASKED_S = 5.0
+"""The longest that a vendor may have us wait (`Retry-After`) with a caller on the line."""
 MOST_UNHEARD = 250
 """Frames: five seconds. What is older would be answered long after it was said."""
 
@@ -65,12 +67,14 @@ class Listening:
                     self._transcribed(transcript)
             except VendorUnavailable as error:
                 log.warning("recogniser_lost", vendor=error.vendor, reason=error.reason)
+                wait_s = max(wait_s, min(error.retry_after_s or 0.0, WAIT_AS_ASKED_S))
             except Exception:
                 # A bug of ours, or of a vendor's library: the call must not go deaf over it.
                 log.exception("recogniser_failed")
+            # Before anything is waited for: what comes meanwhile is for the next stream.
+            ended, self._recognition = self._recognition, None
             self._lost()
-            if (ended := self._recognition) is not None:
-                self._recognition = None  # what is said while it closes is for the next one
+            if ended is not None:
                 await let_go(ended.close())
             await asyncio.sleep(wait_s)
             wait_s = min(REOPEN_MOST_S, 2 * wait_s)

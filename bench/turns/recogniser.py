@@ -40,6 +40,10 @@ class Recogniser:
         self._tells_starts = first.get("vad_events") == "true"
         self._call: CallTruth | None = None
         self._heard_ms = 0
+        self._sent_ms = 0
+        """Audio of this stream."""
+        self._span_ms = 0
+        """Where in it the span begins that is not final."""
         self._done = 0
         """Words of the call that were told as final, or lay before this stream."""
         self._known = 0
@@ -78,6 +82,7 @@ class Recogniser:
         self._buffer += audio
         while len(self._buffer) >= FRAME:
             frame, self._buffer = self._buffer[:FRAME], self._buffer[FRAME:]
+            self._sent_ms += FRAME_MS
             stamp = read_stamp(frame)
             if stamp is None:
                 self._heard_ms += FRAME_MS
@@ -120,8 +125,8 @@ class Recogniser:
         is_due = self._heard_ms - self._interim_ms >= self._truth.latencies.every_ms
         if self._last_word_s == now or (speaks and is_due):
             self._interim_ms = self._heard_ms
-            text = _text(pending, is_final=False)
-            self._later(lambda: self._results(text))
+            text, until_ms = _text(pending, is_final=False), self._sent_ms
+            self._later(lambda: self._results(text, self._span_ms, until_ms))
         quiet_ms = self._heard_ms - pending[-1].end_ms
         # The last sound of a final is as far behind as the vendor's lag allows, and its own endpointing asks.
         wait_ms = max(
@@ -155,11 +160,19 @@ class Recogniser:
         if call is not None and call.fault == "lost_final" and words:
             self._truth.count("lost_final")
             return
-        text = _text(words, is_final=True)
+        text, begin_ms = _text(words, is_final=True), self._span_ms
+        # The word that is being spoken is the next span's.
+        behind_ms = self._heard_ms - words[-1].end_ms if words and not speech_final else 0
+        end_ms = self._span_ms = max(begin_ms, self._sent_ms - behind_ms)
         self._at(
             at_s,
             lambda: self._results(
-                text, is_final=True, speech_final=speech_final, from_finalize=from_finalize
+                text,
+                begin_ms,
+                end_ms,
+                is_final=True,
+                speech_final=speech_final,
+                from_finalize=from_finalize,
             ),
         )
 
@@ -184,6 +197,8 @@ class Recogniser:
     def _results(
         self,
         text: str,
+        begin_ms: int,
+        end_ms: int,
         *,
         is_final: bool = False,
         speech_final: bool = False,
@@ -193,8 +208,8 @@ class Recogniser:
         return {
             "type": "Results",
             "channel_index": [0, 1],
-            "duration": 1.0,
-            "start": 0.0,
+            "duration": max(0, end_ms - begin_ms) / 1000,
+            "start": begin_ms / 1000,
             "is_final": is_final,
             "speech_final": speech_final,
             "from_finalize": from_finalize,

@@ -20,6 +20,8 @@ class Transcript:
     """It answers our own `finalize`."""
     until_ms: int | None = None
     """Of a final: where its span ends, in ms of all audio that was sent to the recognition. None: the vendor tells no times."""
+    eager_end_of_turn: bool = False
+    """The vendor believes, less firmly, that the turn is over with these words; the next transcript says if it still does."""
 
 
 class Recognition(Protocol):

@@ -43,6 +43,7 @@ class Recogniser(Protocol):
 class _Job:
     samples: Samples
     start_s: float
+    end_s: float
     is_final: bool = False
     speech_final: bool = False
     from_finalize: bool = False
@@ -87,6 +88,8 @@ class _Stream:
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._span: Samples = np.zeros(0, dtype=np.float32)
         self._heard_s = 0.0
+        self._final_s = 0.0
+        """Up to here it is: the lead-in of the next span lies before."""
         self._has_speech = False
         self._quiet_s = 0.0
         self._since_interim_s = 0.0
@@ -160,8 +163,12 @@ class _Stream:
         self, *, is_final: bool = False, speech_final: bool = False, from_finalize: bool = False
     ) -> None:
         samples = self._span if self._has_speech else self._span[:0]
-        start_s = self._heard_s - len(samples) / LINE_HZ
-        self._jobs.put_nowait(_Job(samples, start_s, is_final, speech_final, from_finalize))
+        start_s = max(self._final_s, self._heard_s - len(samples) / LINE_HZ)
+        if is_final:
+            self._final_s = self._heard_s
+        self._jobs.put_nowait(
+            _Job(samples, start_s, self._heard_s, is_final, speech_final, from_finalize)
+        )
 
     async def _work(self) -> None:
         """One recognition at a time, in order; an interim that a newer job overtakes is left out."""
@@ -179,7 +186,7 @@ class _Stream:
             "type": "Results",
             "channel_index": [0, 1],
             "start": round(job.start_s, 2),
-            "duration": round(len(job.samples) / LINE_HZ, 2),
+            "duration": round(job.end_s - job.start_s, 2),
             "is_final": job.is_final,
             "speech_final": job.speech_final,
             "from_finalize": job.from_finalize,

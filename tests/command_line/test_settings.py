@@ -91,6 +91,7 @@ def test_every_example_can_be_used_as_it_stands(monkeypatch: pytest.MonkeyPatch)
         ("CALLSPINE_LLM_CLIENTS", "gpt"),
         ("CALLSPINE_ROUTER", "dice"),
         ("CALLSPINE_VOICE", "hal"),
+        ("CALLSPINE_DEEPGRAM_MODEL", "flux"),
         ("CALLSPINE_VOICE_FALLBACK", "aura,hal"),
     ],
 )
@@ -121,6 +122,7 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         "end_model_dir",
         "router_model",
         "deepgram_fallback_url",
+        "deepgram_eager_eot_threshold",
     ],
 )
 def test_an_empty_variable_turns_off_what_is_off_by_default(

@@ -1,176 +1,232 @@
-"""The Deepgram adapter against a server that speaks the documented messages, and misbehaves."""
+"""The Nova adapter against a simulator that recognises what it is sent, and misbehaves as planned."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from websockets.asyncio.server import ServerConnection
+import structlog
 
 from media_gateway.errors import VendorUnavailable
-from media_gateway.speech import deepgram_stt
+from media_gateway.speech.deepgram_listen import stream as stream_module
+from media_gateway.speech.deepgram_listen.socket import CLOSE_WITHIN_S
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import Transcript
+from tests.simulators.deepgram import Connection, deepgram
+from tests.simulators.deepgram_nova import results
+from tests.simulators.spoken import WORDS, Heard, silence, spoken
+from tests.vendors.listening_in import listening, recogniser
 from tests.vendors.server import Vendor, vendor
 
-
-def results(text: str, **fields: object) -> str:
-    return json.dumps(
-        {
-            "type": "Results",
-            "channel_index": [0, 1],
-            "duration": 1.0,
-            "start": 0.0,
-            "is_final": False,
-            "speech_final": False,
-            "from_finalize": False,
-            "channel": {"alternatives": [{"transcript": text, "confidence": 0.9, "words": []}]},
-            "metadata": {
-                "request_id": "r",
-                "model_uuid": "m",
-                "model_info": {"name": "n", "version": "v", "arch": "a"},
-            },
-            **fields,
-        }
-    )
+SENTENCE = [2, 3, 4, 5, 6]
+WE_OWN_IT = " ".join(WORDS[number] for number in SENTENCE)
 
 
-async def listen(made: Vendor, socket: ServerConnection) -> None:
-    await made.listen(socket)
-
-
-def recogniser(made: Vendor) -> DeepgramSpeechToText:
-    return DeepgramSpeechToText(api_key="secret", base_url=made.url)
-
-
-async def test_the_query_and_the_key() -> None:
-    async with vendor(listen) as made:
-        stream = await recogniser(made).open(key_terms=["Brightfield Solar", "kilowatt"])
-        await stream.close()
-    query = parse_qs(urlsplit(made.paths[0]).query)
-    assert urlsplit(made.paths[0]).path == "/v1/listen"
-    assert (query["encoding"], query["sample_rate"]) == (["mulaw"], ["8000"])
-    assert query["keyterm"] == ["Brightfield Solar", "kilowatt"]
-    assert made.headers[0]["authorization"] == "Token secret"
-    assert "secret" not in made.paths[0]
-
-
-async def test_every_kind_of_message() -> None:
-    async def speak(made: Vendor, socket: ServerConnection) -> None:
-        for message in (
-            '{"type": "SpeechStarted", "channel": [0], "timestamp": 0.1}',
-            results("we own"),
-            results("we own it", is_final=True, speech_final=True),
-            '{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 2.1}',
-            results("", is_final=True, from_finalize=True),
-            "not json",
-            '["a list"]',
-            '{"type": "Results", "channel": {}}',
-            '{"type": "Error", "code": "X"}',
-            '{"type": "FromTheFuture"}',
-            results("last", is_final=True),
-        ):
-            await socket.send(message)
-        await made.listen(socket)
-
-    heard = []
-    async with vendor(speak) as made:
-        stream = await recogniser(made).open()
-        async for transcript in stream:
-            heard.append(transcript)
-            if transcript.text == "last":
-                break
-        await stream.close()
-    assert heard == [
-        Transcript(text="we own", is_final=False),
-        Transcript(text="we own it", is_final=True, end_of_turn=True, until_ms=1000),
-        Transcript(text="", is_final=False, end_of_turn=True),
-        Transcript(text="", is_final=True, from_finalize=True, until_ms=1000),
-        Transcript(text="last", is_final=True, until_ms=1000),
+async def test_what_is_asked_for() -> None:
+    async with deepgram(Connection(controls=("CloseStream",))) as there:
+        await (await recogniser(there).open(key_terms=["Brightfield Solar", "kilowatt"])).close()
+    asked = there.queries[0]
+    assert there.paths == ["/v1/listen"]
+    assert there.keys == ["Token secret"]
+    assert [value for name, value in asked if name == "keyterm"] == [
+        "Brightfield Solar",
+        "kilowatt",
     ]
+    assert {"interim_results": "true", "endpointing": "500", "model": "nova-3"}.items() <= dict(
+        asked
+    ).items()
 
 
-async def test_audio_finalize_and_close_arrive_in_order() -> None:
-    async with vendor(listen) as made:
-        stream = await recogniser(made).open()
-        stream.send(b"a" * 160)
-        stream.send(b"")  # would close the stream
-        await stream.finalize()
-        await made.until(lambda: made.texts)
-        await stream.close()
-        await stream.close()
-        await made.until(lambda: len(made.texts) == 2)
-    assert bytes(made.audio) == b"a" * 160
-    assert [text["type"] for text in made.texts] == ["Finalize", "CloseStream"]
+async def test_words_come_unfinished_then_finished_with_the_end_of_the_turn() -> None:
+    async with deepgram() as there, listening(recogniser(there)) as listened:
+        await listened.speak(spoken(SENTENCE) + silence(600))
+        await listened.until(lambda: listened.finals)
+    interims = [told.text for told in listened.told if not told.is_final]
+    assert interims
+    assert all(not told.end_of_turn for told in listened.told[: len(interims)])
+    final = listened.told[len(interims)]
+    assert (final.text, final.end_of_turn, final.from_finalize) == (WE_OWN_IT, True, False)
+    assert final.until_ms == pytest.approx(len(spoken(SENTENCE)) / 8 - 40 + 500, abs=20)
 
 
-async def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deepgram_stt, "KEEP_ALIVE_EVERY_S", 0.02)
-    async with vendor(listen) as made:
-        stream = await recogniser(made).open()
-        await made.until(lambda: len(made.texts) >= 3)
-        await stream.close()
-    assert {text["type"] for text in made.texts[:3]} == {"KeepAlive"}
+async def test_our_own_end_of_speech_finishes_the_words_and_is_no_belief_of_the_vendor() -> None:
+    async with (
+        deepgram(Connection(controls=("Finalize", "CloseStream"))) as there,
+        listening(recogniser(there)) as listened,
+    ):
+        await listened.speak(spoken(SENTENCE) + silence(200))
+        await listened.stream.finalize()
+        await listened.until(lambda: listened.finals)
+    assert listened.told[-1].from_finalize
+    assert not listened.told[-1].end_of_turn
+    assert listened.finals == WE_OWN_IT
 
 
-async def test_a_socket_that_takes_nothing_costs_the_oldest_audio_only() -> None:
-    async with vendor(listen) as made:
-        stream = await recogniser(made).open()
-        for number in range(deepgram_stt.LONGEST_QUEUE + 50):  # without a break for the writer
-            stream.send(bytes([number % 251]) * 160)
-        assert stream.dropped_frames == 50
-        await made.until(lambda: len(made.audio) == 160 * deepgram_stt.LONGEST_QUEUE)
-        await stream.close()
-    assert made.audio[0] == 50
+async def test_finalize_comes_behind_the_audio_that_was_sent_before_it() -> None:
+    async with deepgram() as there, listening(recogniser(there)) as listened:
+        for _ in range(20):  # one go: the writer has not had the loop yet
+            listened.stream.send(spoken([2]))
+        await listened.stream.finalize()
+        listened.stream.send(spoken([9]))
+        await listened.until(lambda: any(told.from_finalize for told in listened.told))
+    assert listened.finals.split() == ["we"] * 20
 
 
-@pytest.mark.parametrize("code", [1011, 1000])
-async def test_a_stream_that_breaks_off_is_an_error(code: int) -> None:
-    async def break_off(_: Vendor, socket: ServerConnection) -> None:
-        await socket.close(code, "NET-0001")
+async def test_a_stream_without_audio_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "KEEP_ALIVE_AFTER_S", 0.02)
+    monkeypatch.setattr(stream_module, "TICK_S", 0.01)
+    async with deepgram() as there, listening(recogniser(there)):
+        await there.until(lambda: there.controls and len(there.controls[0]) >= 3)
+    assert set(there.controls[0]) == {"KeepAlive", "CloseStream"}
 
-    async with vendor(break_off) as made:
-        stream = await recogniser(made).open()
-        with pytest.raises(VendorUnavailable, match="closed"):
-            async for _ in stream:
-                pass
-        await stream.close()
+
+async def test_an_empty_frame_is_never_sent() -> None:
+    async with deepgram() as there, listening(recogniser(there)) as listened:
+        listened.stream.send(b"")
+        await listened.speak(spoken(SENTENCE) + silence(600))
+        await listened.until(lambda: listened.finals)
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "is_lasting"), [(401, True), (402, True), (403, True), (429, False), (500, False)]
+)
+async def test_a_refusal_says_whether_to_try_again(status: int, is_lasting: bool) -> None:
+    async with deepgram(Connection(refuse=status)) as there:
+        stt = recogniser(there)
+        with pytest.raises(VendorUnavailable, match=f"HTTP {status}") as refused:
+            await stt.open()
+    assert refused.value.is_lasting is is_lasting
+    assert refused.value.vendor == "deepgram"
+    assert "secret" not in str(refused.value)
+    assert stt.counts.refused == 1
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"), [("7", 7.0), ("soon", None), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0)]
+)
+async def test_a_busy_account_says_how_long(retry_after: str, seconds: float | None) -> None:
+    async with deepgram(Connection(refuse=429, retry_after=retry_after)) as there:
+        with pytest.raises(VendorUnavailable) as refused:
+            await recogniser(there).open()
+    assert refused.value.retry_after_s == seconds
+
+
+async def test_nobody_there() -> None:
+    stt = DeepgramSpeechToText(api_key="secret", base_url="ws://127.0.0.1:9")
+    with pytest.raises(VendorUnavailable, match="not reached"):
+        await stt.open()
+
+
+async def test_a_handshake_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media_gateway.speech.deepgram_stt.OPEN_WITHIN_S", 0.1)
+    async with deepgram(Connection(stall_s=1.0)) as there:
+        with pytest.raises(VendorUnavailable, match="TimeoutError"):
+            await recogniser(there).open()
+
+
+# --- what is wrong on the way ------------------------------------------------------------------------
+
+
+async def test_messages_that_make_no_sense_are_counted_and_logged_without_words() -> None:
+    broken = (
+        results([Heard(text="private", begin_ms=0, end_ms=1, is_over=True)], 0, 10)[:-30],
+        '["private"]',
+        '{"type": "Results", "channel": {}, "secretly": "private"}',
+        '{"type": "Results", "start": "private", "duration": {}}',
+        '{"no type": "private"}',
+        '{"type": "Error", "variant": "SchemaError", "description": "private", "message": "private"}',
+        '{"type": "FromTheFuture", "text": "private"}',
+    )
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            deepgram(Connection(says_first=broken)) as there,
+            listening(recogniser(there)) as listened,
+        ):
+            await listened.speak(spoken(SENTENCE) + silence(600))
+            await listened.until(lambda: listened.finals)
+    assert listened.finals == WE_OWN_IT
+    assert (listened.stt.counts.malformed, listened.stt.counts.complaints) == (5, 1)
+    assert "private" not in str(logs)
+    assert "SchemaError" in str(logs)
+
+
+async def test_a_final_out_of_order_is_told_once_and_counted() -> None:
+    def final(word: str, begin_ms: int, end_ms: int) -> str:
+        heard = Heard(text=word, begin_ms=begin_ms, end_ms=end_ms, is_over=True)
+        return results([heard], begin_ms, end_ms, is_final=True)
+
+    plan = Connection(says_first=(final("second", 1000, 2000), final("first", 0, 1000)))
+    async with deepgram(plan) as there, listening(recogniser(there)) as listened:
+        await listened.until(lambda: len(listened.told) == 2)
+    assert listened.finals == "second first"
+    assert listened.stt.counts.late == 1
+
+
+async def test_a_slow_recogniser_is_waited_for() -> None:
+    async with (
+        deepgram(Connection(latency_s=0.3)) as there,
+        listening(recogniser(there)) as listened,
+    ):
+        await listened.speak(spoken(SENTENCE) + silence(600))
+        await listened.until(lambda: listened.finals)
+    assert listened.stt.counts.reconnects == 0
+
+
+async def test_audio_that_cannot_be_decoded_is_not_sent_again() -> None:
+    plan = Connection(break_at_ms=20, code=1008, reason="DATA-0000")
+    async with deepgram(plan) as there, listening(recogniser(there)) as listened:
+        await listened.speak(spoken(SENTENCE))
+        await listened.until(lambda: listened.lost)
+    assert listened.lost is not None
+    assert listened.lost.is_lasting
+    assert "DATA-0000" in listened.lost.reason
 
 
 async def test_a_server_that_never_closes_is_left_within_a_second() -> None:
     left = asyncio.Event()
 
-    async def deaf(_: Vendor, socket: ServerConnection) -> None:
-        socket.transport.pause_reading()
+    async def deaf(_: Vendor, socket: object) -> None:
+        socket.transport.pause_reading()  # type: ignore[attr-defined]
         await left.wait()
-        socket.transport.abort()
+        socket.transport.abort()  # type: ignore[attr-defined]
 
     async with vendor(deaf) as made:
-        stream = await recogniser(made).open()
+        stream = await DeepgramSpeechToText(api_key="secret", base_url=made.url).open()
         began_s = time.monotonic()
+        await stream.close()
         await stream.close()
         took_s = time.monotonic() - began_s
         left.set()
-    assert took_s < deepgram_stt.CLOSE_WITHIN_S + 1
+    assert took_s < CLOSE_WITHIN_S + 1
 
 
-async def test_nobody_there_and_a_wrong_key() -> None:
-    nobody = DeepgramSpeechToText(api_key="secret", base_url="ws://127.0.0.1:9")
-    with pytest.raises(VendorUnavailable) as refused:
-        await nobody.open()
-    assert refused.value.vendor == "deepgram"
-    assert "secret" not in str(refused.value)
+async def test_nothing_of_a_closed_stream_lives_on() -> None:
+    async with deepgram() as there:
+        async with listening(recogniser(there)) as listened:
+            await listened.speak(spoken(SENTENCE))
+        await asyncio.sleep(0)
+        assert not any(task.get_name() == "deepgram write" for task in asyncio.all_tasks())
+        listened.stream.send(b"a" * 160)  # a late frame
 
-    async def forbid(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(forbid, "127.0.0.1", 0) as server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(VendorUnavailable, match="HTTP 401"):
-            await DeepgramSpeechToText(api_key="wrong", base_url=url).open()
+def test_the_port_is_as_it_was_for_other_recognisers() -> None:
+    assert Transcript(text="yes", is_final=True) == Transcript(
+        text="yes",
+        is_final=True,
+        end_of_turn=False,
+        from_finalize=False,
+        until_ms=None,
+        eager_end_of_turn=False,
+    )
+
+
+def test_results_are_what_the_sdk_reads() -> None:
+    from deepgram.listen.v1.types import ListenV1Results
+
+    message = json.loads(results([], 0, 10, is_final=True))
+    assert ListenV1Results.model_validate(message).is_final
