@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media_gateway.move_tags import SLOTS_KEY, move_tags, names_by_written
@@ -28,6 +28,7 @@ def test_a_name_that_denies_something_is_not_shortened() -> None:
     assert move_tags(SAMPLE, "email")["no_email"] == "no_email"
 
 
+@settings(deadline=None)
 @given(st.sets(NAMES, max_size=8))
 def test_no_two_moves_can_be_written_alike(names: set[str]) -> None:
     moves = "".join(
