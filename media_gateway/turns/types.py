@@ -329,7 +329,8 @@ class TurnPolicy:
     least_pause_ms: int = 200
     """Silence without which no belief ends a turn."""
     opener_p: float = 0.8
-    """Belief from which an opener is let out after that silence: it is heard in this very moment."""
+    opener_pause_ms: int = 300
+    """Belief and silence from which an opener is let out: it is heard in this very moment."""
     held_pause_ms: int = 500
     """Silence that an answer begun ahead is held for otherwise. It is hardly ready sooner, so this costs nothing, and a
     caller who goes on meanwhile is not cut in on."""

@@ -21,7 +21,7 @@ from media_gateway.turns.types import (
     TurnPolicy,
 )
 
-POLICY = TurnPolicy(held_pause_ms=200)
+POLICY = TurnPolicy(held_pause_ms=200, opener_pause_ms=200)
 """Answers begun ahead are let out as soon as others are begun, so that most times need no explanation."""
 
 
