@@ -25,8 +25,8 @@ ENOUGH = 16
 """Steps that wait for no more: a run of them takes about 0.6 ms."""
 MOST_RUNS = 4
 """Of a tick; what is left gets the next one, after everything else that the loop has to do."""
-STARVED_S = 0.1
-"""Five frames that did not come."""
+STARVED_S = 0.25
+"""A dozen frames that did not come. A line that stalls for less is no silence of the caller's."""
 MOST_TEXTS = 4
 """Of a tick: new words to score take a tenth of a millisecond each."""
 MOST_SOUNDS = 2

@@ -64,9 +64,9 @@ class EndEvidence:
     def _least_pause_ms(self, ahead: Ahead) -> int:
         """No answer is there yet: asking for one now is what takes time. One is made: it is held until it could be ready."""
         is_at_once = ahead.has_opener and self._p >= self._policy.opener_p
-        if ahead.reply_id and not is_at_once:
-            return self._policy.held_pause_ms
-        return self._policy.least_pause_ms
+        if not ahead.reply_id:
+            return self._policy.least_pause_ms
+        return self._policy.opener_pause_ms if is_at_once else self._policy.held_pause_ms
 
     def sound_over_at(self) -> Ms | None:
         """When words count as a whole turn though the ear still hears something (a television): the recogniser ended long ago."""

@@ -32,6 +32,8 @@ GRAIN_MS = FRAME_BYTES // BYTES_PER_MS
 """The carrier plays whole frames: the clock's playhead may be this far before the truth."""
 MOST_LATE_MS = 200
 """The most that the way to the caller's ear is taken for, as the marks' echoes showed it."""
+GUESSED_MS = 150
+"""Without word times the end of a word is a guess by its letters: what lies this near counts as unheard when one goes on."""
 MARK_WAIT_MS = 1500
 """A mark that is this much later than the clock has it is lost: nobody waits for it any longer."""
 
@@ -372,7 +374,7 @@ class Playout:
         if not segment.sent:
             return 0
         played_ms = self._sent_ms - segment.start_ms
-        sure_ms = played_ms - GRAIN_MS - self._late_ms
+        sure_ms = played_ms - GRAIN_MS - self._late_ms - (0 if segment.words else GUESSED_MS)
         if segment.is_complete and sure_ms >= segment.audio_ms:
             return segment.audio_ms
         at_ms = goes_on_at(segment.times, sure_ms, is_complete=segment.is_complete)

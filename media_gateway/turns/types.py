@@ -322,14 +322,15 @@ class TurnPolicy:
     """When to speak, wait and stop. Milliseconds (`_ms`), probabilities from 0 to 1 (`_p`), or counts."""
 
     # --- the end of a turn, by the ear's belief ---
-    eager_p: float = 0.4
+    eager_p: float = 0.5
     """Belief from which an answer is begun ahead, its audio held."""
     commit_p: float = 0.8
     """Belief from which the turn is over, once he is silent for long enough and his words are settled."""
     least_pause_ms: int = 200
     """Silence without which no belief ends a turn."""
     opener_p: float = 0.8
-    """Belief from which an opener is let out after that silence: it is heard in this very moment."""
+    opener_pause_ms: int = 300
+    """Belief and silence from which an opener is let out: it is heard in this very moment."""
     held_pause_ms: int = 500
     """Silence that an answer begun ahead is held for otherwise. It is hardly ready sooner, so this costs nothing, and a
     caller who goes on meanwhile is not cut in on."""
@@ -359,9 +360,9 @@ class TurnPolicy:
     # --- answers begun ahead ---
     ahead_per_turn: int = 3
     """Answers begun ahead in one turn, at most."""
-    waste_share: float = 0.6
+    waste_share: float = 0.5
     """Answers dropped per answered turn of the call, at most;"""
-    waste_free: int = 2
+    waste_free: int = 1
     """and so many more."""
 
     # --- sounds over the agent ---

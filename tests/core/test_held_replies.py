@@ -412,3 +412,22 @@ def test_however_it_is_paused_all_of_it_is_heard_and_no_word_twice_whole(
             assert len(again) <= 1, "at most the word in which the pause came is said again"
     ordered = [int(name[1:]) for name in line.generations]
     assert ordered == sorted(ordered), "nothing of an older generation goes out after a newer one"
+
+
+def test_without_word_times_a_word_whose_end_is_near_is_said_again() -> None:
+    """Four words of one length in 1200 ms: the second ends at 600 by the letters, and a voice is not that even."""
+    playout = Playout("MZ1")
+    playout.begin_reply(1)
+    playout.begin_segment(0, "one two six ten")
+    playout.add(0, numbered(0, 1200))
+    playout.end_reply()
+    line = Line(playout)
+    for now in range(701):
+        line.tick(now)
+    assert line.pause(700)
+    playout.release()
+    for now in range(701, 2000):
+        line.tick(now)
+    before = next(at for at, (a, b) in enumerate(pairwise(line.played), 1) if b < a)
+    assert line.played[before] == 300, "from the beginning of the second word"
+    assert line.played[before:] == list(range(300, 1200))

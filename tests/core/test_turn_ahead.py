@@ -271,12 +271,12 @@ def test_an_answer_begun_ahead_is_held_as_long_as_it_is_hardly_ready_anyway() ->
     assert _let_out_ms(_held(0.95)) == [2500]
 
 
-def test_an_opener_is_let_out_after_the_least_pause_when_the_end_is_sure() -> None:
-    assert _let_out_ms(_held(0.95, opener_ms=2120)) == [2200]
+def test_an_opener_is_let_out_after_a_short_pause_when_the_end_is_sure() -> None:
+    assert _let_out_ms(_held(0.95, opener_ms=2120)) == [2300]
 
 
 def test_an_opener_that_comes_late_is_let_out_when_it_comes() -> None:
-    assert _let_out_ms(_held(0.95, opener_ms=2300)) == [2300]
+    assert _let_out_ms(_held(0.95, opener_ms=2400)) == [2400]
 
 
 def test_an_opener_waits_like_the_rest_when_the_end_is_not_that_sure() -> None:

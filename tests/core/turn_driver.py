@@ -21,8 +21,8 @@ from media_gateway.turns.types import (
     TurnPolicy,
 )
 
-POLICY = TurnPolicy(held_pause_ms=200)
-"""Answers begun ahead are let out as soon as others are begun, so that most times need no explanation."""
+POLICY = TurnPolicy(held_pause_ms=200, opener_pause_ms=200, waste_free=3)
+"""Answers begun ahead are let out as soon as others are begun, so that most times need no explanation; a few may be in vain."""
 
 
 class Driver:
