@@ -170,10 +170,12 @@ _TELLING = frozenset({DialProblem.REJECTED, DialProblem.INVALID_NUMBER})
 def of_refusal(http_status: int, code: int) -> DialProblem:
     """Why a request to dial was refused: a 4xx, after which certainly no call was placed.
 
-    Raises ValueError for any other status: nothing is certain then.
+    Raises ValueError for any other status and for 408: nothing is certain then.
     """
-    if not 400 <= http_status < 500:
-        raise ValueError(f"HTTP {http_status} is no refusal: whether a call was placed is not known")
+    if not 400 <= http_status < 500 or http_status == 408:
+        raise ValueError(
+            f"HTTP {http_status} is no refusal: whether a call was placed is not known"
+        )
     if http_status == 429:
         return DialProblem.RATE_LIMITED
     if (known := REST_CODES.get(code)) is not None:

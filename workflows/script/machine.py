@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
+from workflows.script import recording
 from workflows.script.compiled import (
     ALWAYS_ALLOWED,
     ANSWER,
@@ -22,7 +23,6 @@ from workflows.script.compiled import (
     connecting_line,
     disclosure,
 )
-from workflows.script import recording
 from workflows.script.effects import (
     BookAppointment,
     BookCallBack,

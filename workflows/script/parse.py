@@ -233,9 +233,7 @@ class _Reader:
             return Recording.OFF
         if value not in set(Recording):
             known = ", ".join(Recording)
-            self.problem(
-                ("recording",), f"`{value}` is no time to record", f"use one of: {known}"
-            )
+            self.problem(("recording",), f"`{value}` is no time to record", f"use one of: {known}")
             return Recording.OFF
         return Recording(str(value))
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from workflows.script.compiled import COMPILED_STAGES
-from workflows.script.lines import placeholders
 from workflows.script.consent import problems_of_recording
+from workflows.script.lines import placeholders
 from workflows.script.model import Line, Outcome, Script, SlotType, Stage, Words
 from workflows.script.openers import may_not_be_opened, openers_of_move
 from workflows.script.unsound import Unsound
