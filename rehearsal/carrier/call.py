@@ -172,8 +172,8 @@ class CarrierCall:
         await asyncio.sleep(INITIATE_S)
         self._become("initiated")
         await asyncio.sleep(RING_S)
-        if timeline.answers == "busy":
-            self._become("busy")
+        if timeline.answers in ("busy", "failed"):
+            self._become(timeline.answers)
             return
         self._become("ringing")
         rings_s = timeline.answer_after_ms / 1000
@@ -247,7 +247,9 @@ class CarrierCall:
         parameters = self._parameters()
         if event == "completed":
             parameters["CallDuration"] = str(self.duration_s or 0)
-            parameters["SipResponseCode"] = {"busy": "486", "no-answer": "487"}.get(status, "200")
+            usual = {"busy": 486, "no-answer": 487, "canceled": 487, "failed": 404}.get(status, 200)
+            told = self.context.timeline.sip_code if usual != 200 else None
+            parameters["SipResponseCode"] = str(told or usual)
         self._webhooks.tell_status(self.request.status_callback, parameters)
 
     def _verdict(self) -> tuple[str, int]:

@@ -61,4 +61,4 @@ def withdrawn(script: Script, state: ScriptState) -> tuple[ScriptState, tuple[Ef
 def heard(script: Script, before: ScriptState, after: ScriptState) -> tuple[Effect, ...]:
     """What follows from lines that were heard to their end."""
     begins = is_recorded(script, after) and not is_recorded(script, before)
-    return (StartRecording(),) if begins and after.outcome is None else ()
+    return (StartRecording(),) if begins else ()
