@@ -194,6 +194,7 @@ async def witness(of: Of) -> list[dict[str, Any]]:
             "call_sid": call.sid,
             "to": call.request.to,
             "status": call.status,
+            "line_ms": call.line_ms,
             "folder": str(call.folder),
         }
         for call in of.calls.values()

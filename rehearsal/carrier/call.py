@@ -139,6 +139,11 @@ class CarrierCall:
         self._latest_tick_ms = 0.0
         self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
 
+    @property
+    def line_ms(self) -> int:
+        """How long the line has been open."""
+        return self._recording.duration_ms
+
     # --- life --------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -31,7 +31,7 @@ from workflows.contracts.payloads import (
 )
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
-WEBHOOKS = ["voice", "status", "amd", "stream-status", "stream-end"]
+WEBHOOKS = ["voice", "status", "amd", "recording", "stream-status", "stream-end"]
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
