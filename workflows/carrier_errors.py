@@ -1,7 +1,8 @@
 """PURE. What a carrier's refusal, or its last word on a call, means for the lead, for the campaign, and for who has to act.
 
 One table for Twilio's REST error codes, one for SIP response codes, one for call states. The meanings of REST codes are
-those of Twilio's error pages; which of them the create request really answers with was never seen here. A code that is
+those of Twilio's error pages where one was found (10004, 13224, 13226, 21210, 21216, 21217), else as they are commonly
+given; which of them the create request really answers with was never seen here. A code that is
 not in the table is judged by its HTTP status, so that a new one is never taken for the lead's fault.
 """
 
@@ -44,7 +45,7 @@ class Again(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disposition:
+class Consequence:
     """What to do about a problem."""
 
     again: Again
@@ -56,40 +57,40 @@ class Disposition:
     """For the operator: one sentence."""
 
 
-DISPOSITIONS: Mapping[DialProblem, Disposition] = {
-    DialProblem.INVALID_NUMBER: Disposition(
+DISPOSITIONS: Mapping[DialProblem, Consequence] = {
+    DialProblem.INVALID_NUMBER: Consequence(
         again=Again.NEVER, counts=False, remedy="Correct or remove the lead's number."
     ),
-    DialProblem.NOT_PERMITTED: Disposition(
+    DialProblem.NOT_PERMITTED: Consequence(
         again=Again.AFTER_A_FIX,
         counts=False,
         remedy="Check the account's geo permissions and its business profile in the carrier's console.",
     ),
-    DialProblem.DO_NOT_CALL: Disposition(
+    DialProblem.DO_NOT_CALL: Consequence(
         again=Again.NEVER, counts=False, remedy="Nothing: the number is on the do-not-call list."
     ),
-    DialProblem.OUR_ACCOUNT: Disposition(
+    DialProblem.OUR_ACCOUNT: Consequence(
         again=Again.AFTER_A_FIX,
         counts=False,
         pauses_campaign=True,
         remedy="Check the carrier account: credentials, status and balance, caller id, public URL.",
     ),
-    DialProblem.RATE_LIMITED: Disposition(
+    DialProblem.RATE_LIMITED: Consequence(
         again=Again.SOON,
         counts=False,
         remedy="Fewer calls a second or at one time, or a higher limit of the account.",
     ),
-    DialProblem.CARRIER_TROUBLE: Disposition(
+    DialProblem.CARRIER_TROUBLE: Consequence(
         again=Again.ONCE, counts=True, remedy="Look at the carrier's status page if it lasts."
     ),
-    DialProblem.BUSY: Disposition(again=Again.LATER, counts=True),
-    DialProblem.NO_ANSWER: Disposition(again=Again.LATER, counts=True),
-    DialProblem.REJECTED: Disposition(
+    DialProblem.BUSY: Consequence(again=Again.LATER, counts=True),
+    DialProblem.NO_ANSWER: Consequence(again=Again.LATER, counts=True),
+    DialProblem.REJECTED: Consequence(
         again=Again.LATER,
         counts=True,
         remedy="If it is frequent: the caller id may be marked as spam; check its reputation and attestation.",
     ),
-    DialProblem.CANCELED: Disposition(again=Again.LATER, counts=True),
+    DialProblem.CANCELED: Consequence(again=Again.LATER, counts=True),
 }
 
 _INVALID, _NOT_PERMITTED = DialProblem.INVALID_NUMBER, DialProblem.NOT_PERMITTED
@@ -106,7 +107,7 @@ REST_CODES: Mapping[int, tuple[DialProblem, str]] = {
     10005: (_OURS, "calling is switched off for the account"),
     13214: (_OURS, "the caller id is not valid"),
     13223: (_INVALID, "not a telephone number"),
-    13224: (_INVALID, "the number is invalid, or no carrier reaches it"),
+    13224: (_TROUBLE, "the number is invalid, or no carrier reaches it: tried once more"),
     13225: (_NOT_PERMITTED, "the carrier blocks calls to this number"),
     13226: (_INVALID, "no such country code"),
     13227: (_NOT_PERMITTED, "calls to this country are not allowed"),

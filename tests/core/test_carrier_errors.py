@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.carrier_errors import (
-    DISPOSITIONS,
+    CONSEQUENCES,
     REST_CODES,
     SIP_CODES,
     Again,
@@ -26,7 +26,7 @@ from workflows.contracts.payloads import CarrierStatus, CarrierUpdate
         (400, 21211, DialProblem.INVALID_NUMBER),
         (400, 21214, DialProblem.INVALID_NUMBER),
         (400, 21217, DialProblem.INVALID_NUMBER),
-        (400, 13224, DialProblem.INVALID_NUMBER),
+        (400, 13224, DialProblem.CARRIER_TROUBLE),
         (400, 21215, DialProblem.NOT_PERMITTED),
         (403, 13227, DialProblem.NOT_PERMITTED),
         (403, 21216, DialProblem.NOT_PERMITTED),
@@ -78,16 +78,16 @@ def test_an_ends_meaning(
 
 
 def test_every_problem_has_a_disposition_and_those_that_need_a_person_say_what_to_do() -> None:
-    assert set(DISPOSITIONS) == set(DialProblem)
-    for disposition in DISPOSITIONS.values():
+    assert set(CONSEQUENCES) == set(DialProblem)
+    for disposition in CONSEQUENCES.values():
         if disposition.again in (Again.NEVER, Again.AFTER_A_FIX) or disposition.pauses_campaign:
             assert disposition.remedy.endswith(".")
 
 
 def test_what_is_ours_is_never_an_attempt_at_the_lead() -> None:
     for problem in (DialProblem.OUR_ACCOUNT, DialProblem.RATE_LIMITED, DialProblem.NOT_PERMITTED):
-        assert not DISPOSITIONS[problem].counts
-        assert DISPOSITIONS[problem].again is not Again.NEVER
+        assert not CONSEQUENCES[problem].counts
+        assert CONSEQUENCES[problem].again is not Again.NEVER
 
 
 @given(st.integers(400, 499).filter(lambda n: n != 408), st.integers(0, 99_999))
@@ -96,7 +96,7 @@ def test_any_refusal_has_a_meaning_and_an_unknown_one_never_strikes_the_lead_off
 ) -> None:
     problem = of_refusal(status, code)
     if code not in REST_CODES:
-        assert DISPOSITIONS[problem].again is not Again.NEVER
+        assert CONSEQUENCES[problem].again is not Again.NEVER
         assert meaning_of(code) == ""
     elif status != 429:
         assert meaning_of(code)
