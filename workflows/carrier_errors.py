@@ -57,7 +57,7 @@ class Consequence:
     """For the operator: one sentence."""
 
 
-DISPOSITIONS: Mapping[DialProblem, Consequence] = {
+CONSEQUENCES: Mapping[DialProblem, Consequence] = {
     DialProblem.INVALID_NUMBER: Consequence(
         again=Again.NEVER, counts=False, remedy="Correct or remove the lead's number."
     ),

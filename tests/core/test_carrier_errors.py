@@ -79,7 +79,7 @@ def test_an_ends_meaning(
 
 def test_every_problem_has_a_disposition_and_those_that_need_a_person_say_what_to_do() -> None:
     assert set(CONSEQUENCES) == set(DialProblem)
-    for disposition in CONSEQUENCES.values():
+    for consequence in CONSEQUENCES.values():
         if disposition.again in (Again.NEVER, Again.AFTER_A_FIX) or disposition.pauses_campaign:
             assert disposition.remedy.endswith(".")
 
