@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from media_gateway.turns.backchannels import urgent_in
 from media_gateway.turns.types import Ms, TurnPolicy
+from media_gateway.turns.unheard import Unheard
 from media_gateway.turns.words import beyond, normalised
 
 
@@ -21,8 +22,7 @@ class Caller:
         """The present sound, or the last one, was below his own level."""
         self.sound_began = Ms(0)
         self.last_sound: Ms | None = None
-        self.sound_ms = 0
-        """Length of the sounds since words were last answered or dismissed."""
+        self._unheard = Unheard(policy)
         self.awaits_words = False
         """A sound stopped and its final words have not come."""
         self.flush_at: Ms | None = None
@@ -69,6 +69,11 @@ class Caller:
         return bool(self._interim) and self._interim_at >= last_sound + self._policy.words_lag_ms
 
     @property
+    def wants_question(self) -> bool:
+        """No word came of what he said, and that is to be asked about."""
+        return not self.words and self._unheard.wants_question(was_answered=not self.awaits_words)
+
+    @property
     def awaits_rest(self) -> bool:
         """Words were answered before their final form came."""
         return self._is_spent_answered and bool(self._spent)
@@ -103,7 +108,7 @@ class Caller:
         """The last sound was at `at`."""
         self.is_speaking = False
         self.last_sound = at
-        self.sound_ms += max(0, at - self.sound_began)
+        self._unheard.sound(max(0, at - self.sound_began), is_faint=self.is_faint)
         heard_until = None if self._final_at is None else self._final_at - self._policy.words_lag_ms
         self.awaits_words = heard_until is None or heard_until < at
         self.flush_at = Ms(max(now, at + self._policy.flush_after_ms))
@@ -170,6 +175,8 @@ class Caller:
     def answer(self, now: Ms) -> None:
         """The unanswered words are what the next reply answers."""
         self.forget_answered()
+        if self.words:
+            self._unheard.understood()
         self._answered = self._finals
         self._spend(now, is_answered=True)
 
@@ -195,6 +202,11 @@ class Caller:
     def forget_spent(self) -> None:
         """What he says from here on is new, also where it repeats what was spent."""
         self._confirm("")
+        self._unheard.forget()
+
+    def is_asked_about(self) -> None:
+        """He is asked what he said."""
+        self._unheard.asked()
 
     def _spend(self, now: Ms, *, is_answered: bool) -> None:
         if self._interim or not self._spent:
@@ -202,7 +214,7 @@ class Caller:
             self._spent_until = Ms(now + self._policy.words_wait_ms)
         self._finals, self._interim = [], ""
         self.awaits_words = False
-        self.sound_ms = 0
+        self._unheard.forget()
 
     def _confirm(self, text: str) -> str:
         """The final form of spent words came; what it says beyond them."""

@@ -171,7 +171,7 @@ class TurnMachine(Moves):
                 yield self._pause_over_at(), self._close_turn
             case Floor.THINKING:
                 if self._filler_due:
-                    yield Ms(self._turn_over + policy.filler_after_ms), self._fill
+                    yield self._filler_at(), self._fill
                 if self._fallback_due:
                     yield Ms(self._turn_over + policy.fallback_after_ms), self._fall_back
                 stuck_ms = policy.fallback_after_ms + policy.stuck_ms
@@ -182,6 +182,15 @@ class TurnMachine(Moves):
                 yield self._overlap.nothing_at(self._caller), self._decide_overlap
             case Floor.ENDED:
                 return
+
+    def _filler_at(self) -> Ms:
+        """Counted from the turn's end; where that was late to be seen, he has heard nothing for longer than that."""
+        policy = self._policy
+        if self._answered_sound is None:
+            return Ms(self._turn_over + policy.filler_after_ms)
+        over = min(self._turn_over, self._answered_sound + policy.end_pause_ms)
+        least_ms = min(policy.filler_least_ms, policy.filler_after_ms)
+        return Ms(max(self._turn_over + least_ms, over + policy.filler_after_ms))
 
     def _pause_over_at(self) -> Ms:
         return self._evidence.pause_over_at(

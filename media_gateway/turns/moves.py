@@ -105,9 +105,8 @@ class Moves:
         caller = self._caller
         words = caller.words
         if not words:
-            # A recogniser that answered with nothing heard a noise; one that did not answer may be gone.
-            was_speech = caller.sound_ms >= self._policy.unheard_speech_ms
-            if self._floor is Floor.CALLER or (caller.awaits_words and was_speech):
+            if self._floor is Floor.CALLER or caller.wants_question:
+                caller.is_asked_about()
                 return self._prompt()
             caller.dismiss(self._now)
             self._move(Floor.OPEN)

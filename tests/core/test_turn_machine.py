@@ -135,6 +135,26 @@ def test_a_slow_reply_gets_a_filler_and_then_the_authored_line() -> None:
     assert driver.commands(FallBack) == [(8700, FallBack(reply_id=2))]
 
 
+def test_silence_is_no_longer_for_an_end_that_was_late_to_be_seen() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2120, InterimWords(text="yes sure")).at(20_000)
+
+    (began_ms, _), *_ = driver.commands(BeginReply)
+    assert began_ms == 2000 + POLICY.longest_pause_ms
+    filler_ms = 2000 + POLICY.end_pause_ms + POLICY.filler_after_ms
+    assert driver.commands(PlayFiller) == [(filler_ms, PlayFiller(reply_id=2))]
+
+
+def test_a_reply_has_a_moment_before_the_filler_however_late_the_end_was_seen() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(4400, FinalWords(text="yes sure")).at(20_000)
+
+    (began_ms, _), *_ = driver.commands(BeginReply)
+    assert driver.commands(PlayFiller) == [
+        (began_ms + POLICY.filler_least_ms, PlayFiller(reply_id=2))
+    ]
+
+
 def test_a_reply_that_failed_falls_back_at_once() -> None:
     driver = _answering().at(2900, ReplyFailed(reply_id=2))
 
