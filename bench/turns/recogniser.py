@@ -23,6 +23,8 @@ from media_gateway.twilio.mulaw import encode
 FRAME_MS = 20
 LONGEST_SPAN_MS = 5000
 """Of unbroken speech; then a final without `speech_final`."""
+NOTHING_EVERY_MS = 1000
+"""Of audio without words; then a result without words, as the service sends them."""
 DEAF_FOR_S = 8.0
 """A silent recogniser's silence."""
 
@@ -45,6 +47,8 @@ class Recogniser:
         """Audio of this stream."""
         self._is_in_step = False
         """The next byte is a frame's first: it was so the last time."""
+        self._told_ms = 0
+        """Up to where in it something was said of it."""
         self._span_ms = 0
         """Where in it the span begins that is not final."""
         self._done = 0
@@ -119,6 +123,10 @@ class Recogniser:
 
     def _step(self) -> bool:
         call = self._call
+        if self._sent_ms - self._told_ms >= NOTHING_EVERY_MS:
+            begin_ms, until_ms = self._span_ms, self._sent_ms
+            self._told_ms = until_ms
+            self._later(lambda: self._results("", begin_ms, until_ms))
         if call is None or self._done >= len(call.words):
             self._utterance_end()
             return True
@@ -145,6 +153,7 @@ class Recogniser:
         if self._last_word_s == now or (speaks and is_due):
             self._interim_ms = self._heard_ms
             text, until_ms = _text(pending, is_final=False), self._sent_ms
+            self._told_ms = until_ms
             self._later(lambda: self._results(text, self._span_ms, until_ms))
         quiet_ms = self._heard_ms - pending[-1].end_ms
         # The last sound of a final is as far behind as the vendor's lag allows, and its own endpointing asks.
@@ -183,6 +192,7 @@ class Recogniser:
         # The word that is being spoken is the next span's.
         behind_ms = self._heard_ms - words[-1].end_ms if words and not speech_final else 0
         end_ms = self._span_ms = max(begin_ms, self._sent_ms - behind_ms)
+        self._told_ms = self._sent_ms
         self._at(
             at_s,
             lambda: self._results(

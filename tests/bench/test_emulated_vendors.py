@@ -166,3 +166,18 @@ async def test_a_stream_that_begins_in_the_middle_of_a_frame_is_understood(
             socket.news.clear()
             await socket.news.wait()
     assert not any("before" in text.lower() for text in socket.said)
+
+
+async def test_audio_without_words_is_answered_with_nothing_once_a_second() -> None:
+    truth = Truth(Latencies(interim_ms=1, jitter=0))
+    truth.calls[7] = CallTruth(7)
+    socket = _Socket()
+    recogniser = Recogniser(cast(ServerConnection, socket), truth)
+
+    for index in range(150):
+        recogniser._hear(stamped(b"\xff" * FRAME, 7, index))
+    async with asyncio.timeout(5):
+        while len(socket.said) < 3:
+            socket.news.clear()
+            await socket.news.wait()
+    assert socket.said == ["", "", ""]
