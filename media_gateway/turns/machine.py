@@ -367,7 +367,7 @@ class TurnMachine(Moves):
             case ReplyPaused():
                 return self._paused(event)
             case ReplyPlayed():
-                return self._over()
+                return self._over(event.at)
             case ReplyFailed():
                 return self._failed()
             case _:
@@ -407,13 +407,13 @@ class TurnMachine(Moves):
         self._open_floor()
         return commands
 
-    def _over(self) -> list[Command]:
-        """The reply ended by itself."""
+    def _over(self, at: Ms | None = None) -> list[Command]:
+        """The reply ended by itself, at that time if it is known: what was said since then answers it."""
         if self._is_last:
             self._reply_id = 0
             self._hang_up_at = Ms(self._now + self._policy.drain_ms)
             return []
-        self._forget_idle_words()
+        self._forget_idle_words(before=at)
         self._open_floor()
         return []
 

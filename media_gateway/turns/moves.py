@@ -269,10 +269,11 @@ class Moves:
             learn = self._pauses.cut_in if was_heard else self._pauses.went_on
             learn(began - ended)
 
-    def _forget_idle_words(self) -> None:
-        """Before something new is heard over the reply: what was said to keep it going is over."""
+    def _forget_idle_words(self, *, before: Ms | None = None) -> None:
+        """Before something new is heard over the reply, or it ended: what was said to keep it going is over."""
+        now = self._now if before is None else min(self._now, before)
         if self._floor in (Floor.AGENT, Floor.OVERLAP) and self._overlap.are_idle_words(
-            self._caller, self._now
+            self._caller, now
         ):
             self._dismiss_words()
 

@@ -130,6 +130,8 @@ class ReplyPlayed:
     """The last mark of a reply came back without a `clear`: it was heard to its end."""
 
     reply_id: int
+    at: Ms | None = None
+    """When that was; None: when the event came. A mark that was lost is waited for in vain, and he may have spoken meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
