@@ -27,6 +27,8 @@ class Caller:
         """A sound stopped and its final words have not come."""
         self.flush_at: Ms | None = None
         """When the recogniser is to be asked for them."""
+        self._begins_anew = False
+        """Since words were spent a sound came, after a silence in which their final form had its time."""
         self._first_sound: Ms | None = None
         self._is_by_words = False
         """No sound was heard to his words: they alone say when he spoke."""
@@ -80,7 +82,7 @@ class Caller:
 
     def says_more(self, text: str, *, is_final: bool, now: Ms) -> bool:
         """Whether a text says what the present answer does not know, or, when final, knew otherwise."""
-        self._expire(now)
+        self._expire(now, is_final=is_final)
         text = self._whole(text)
         if is_final and self._is_said_twice(text):
             return False
@@ -95,6 +97,8 @@ class Caller:
         """A sound began, or one that was faint has come up to his own level."""
         if not self.is_speaking and not self.awaits_words:
             self._is_torn = False  # a new sentence, whole
+        silent_ms = 0 if self.last_sound is None else at - self.last_sound
+        self._begins_anew = silent_ms >= self._policy.final_wait_ms
         self.is_faint = is_faint and (self.is_faint or not self.is_speaking)
         self.is_speaking = True
         self._is_by_words = False
@@ -128,7 +132,7 @@ class Caller:
 
     def interim(self, text: str, now: Ms) -> None:
         """The present span's unfinished words; they replace the ones before."""
-        self._expire(now)
+        self._expire(now, is_final=False)
         before = normalised(self._interim)
         self._interim = self._beyond_spent(self._whole(text))
         self._interim_at = now
@@ -138,7 +142,7 @@ class Caller:
 
     def final(self, text: str, now: Ms) -> None:
         """The present span's finished words; empty when there is nothing to finish."""
-        self._expire(now)
+        self._expire(now, is_final=True)
         text = self._whole(text)
         is_twice = self._is_said_twice(text)
         self._interim = ""
@@ -213,7 +217,7 @@ class Caller:
             self._spent, self._is_spent_answered = self._interim, is_answered
             self._spent_until = Ms(now + self._policy.words_wait_ms)
         self._finals, self._interim = [], ""
-        self.awaits_words = False
+        self.awaits_words = self._begins_anew = False
         self._unheard.forget()
 
     def _confirm(self, text: str) -> str:
@@ -233,8 +237,10 @@ class Caller:
         more = beyond(self._spent, text)
         return more if urgent_in(text) <= urgent_in(self._spent) | urgent_in(more) else text
 
-    def _expire(self, now: Ms) -> None:
-        if self._spent and now >= self._spent_until:
+    def _expire(self, now: Ms, *, is_final: bool) -> None:
+        """Take the final form of spent words for lost: it is too late, or words of another sound begin."""
+        is_other = self._begins_anew and not is_final
+        if self._spent and (is_other or now >= self._spent_until):
             self._confirm("")
 
     def _whole(self, text: str) -> str:

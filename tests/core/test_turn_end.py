@@ -263,6 +263,25 @@ def test_a_new_yes_after_the_answer_is_not_the_old_one() -> None:
     assert driver.commands(BeginReply)[-1] == (4500, BeginReply(reply_id=3, caller_words="Yes."))
 
 
+def test_a_new_yes_over_the_answers_last_words_is_not_the_old_one_whose_final_form_was_lost() -> (
+    None
+):
+    driver = _early("yes").at(2600, ReplyStarted(reply_id=2, interruptible=True))
+    driver.unheard_ms = 300
+    driver.at(3600, SpeechStarted()).at(3800, InterimWords(text="yes"))
+    driver.at(4000, SpeechStopped(at=Ms(3900))).at(4200, FinalWords(text="Yes.")).at(6000)
+    assert [command.caller_words for _, command in driver.commands(BeginReply)] == ["yes", "Yes."]
+
+
+def test_unfinished_words_that_come_again_are_not_new() -> None:
+    driver = opened().at(1100, SpeechStarted()).at(1300, SpeechStopped(at=Ms(1150)))
+    driver.at(1700, FinalWords(text="")).at(3500, SpeechStarted())
+    driver.at(4100, SpeechStopped(at=Ms(4000))).at(4200, InterimWords(text="yes"))
+    driver.at(4310, EndOfTurnEstimated(p=0.9))
+    driver.at(4400, InterimWords(text="Yes")).at(4500, FinalWords(text="Yes.")).at(8000)
+    assert len(_over(driver)) == 1
+
+
 def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     caller = opened().at(1500, SpeechStarted()).at(1700, InterimWords(text="we own"))
     caller.at(1800, RecogniserLost()).at(2100, SpeechStopped(at=Ms(2000))).at(9000)
