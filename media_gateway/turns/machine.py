@@ -160,7 +160,7 @@ class TurnMachine(Moves):
             yield self._caller.flush_at, self._flush
         match self._floor:
             case Floor.OPEN:
-                yield Ms(self._since + policy.silence_ms), self._prompt
+                yield Ms(self._since + self._silence_ms), self._prompt
             case Floor.CALLER:
                 yield Ms(self._turn_began + policy.longest_turn_ms), self._cut_turn
                 if not self._caller.words:
@@ -418,7 +418,13 @@ class TurnMachine(Moves):
         return []
 
     def _failed(self) -> list[Command]:
-        return self._fall_back() if self._is_unheard and self._fallback_due else self._over()
+        if self._is_unheard and self._fallback_due:
+            return self._fall_back()
+        was_answer = self._is_unheard and bool(self._caller.answered)
+        commands = self._over()
+        if was_answer and self._floor is Floor.OPEN:
+            self._silence_ms = self._policy.unsaid_ms
+        return commands
 
     # --- keys, orders, the end -----------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class Moves:
         self._floor = Floor.OPEN
         self._since = Ms(0)
         """When the present floor began."""
+        self._silence_ms = policy.silence_ms
+        """How long it may be open."""
         self._turn_began = Ms(0)
         """The caller's, pauses included."""
         self._turn_over = Ms(0)
@@ -85,6 +87,7 @@ class Moves:
         if floor in turn and self._floor not in turn:
             self._turn_began = self._now
         self._floor, self._since = floor, self._now
+        self._silence_ms = self._policy.silence_ms
 
     def _open_floor(self) -> None:
         """Nobody speaks for the agent: what the caller said meanwhile is the next turn."""

@@ -391,6 +391,8 @@ class TurnPolicy:
     """Still none: the stage's authored line."""
     silence_ms: int = 8000
     """Nobody speaks for this long, or a sound goes on for this long without a word: prompt the caller."""
+    unsaid_ms: int = 1000
+    """The same after an answer of which nothing could be said, its fallback neither: the caller waits for it."""
     longest_turn_ms: int = 60_000
     """Backstop: a caller's turn is answered, and an agent's cut off, at the latest after this."""
     stuck_ms: int = 15_000
