@@ -22,6 +22,7 @@ from media_gateway.turns.playout import Outgoing, Playout
 from media_gateway.turns.types import (
     AgentWords,
     Event,
+    Ms,
     ReplyFailed,
     ReplyPaused,
     ReplyPlayed,
@@ -277,17 +278,17 @@ class Speaker:
         self.pump()
         if self._playout.give_up_marks(self._clock.now()):
             log.warning("mark_lost")
-            self._check_played()
+            self._check_played(ended_at=self._playout.ended_at)
             self._driver.arm()
 
-    def _check_played(self) -> None:
+    def _check_played(self, *, ended_at: Ms | None = None) -> None:
         turn = self.turn
         if turn is None:
             return
         if self._playout.is_drained and turn.is_written:
             self.tell(turn)
             self.finish(turn, interrupted=False)
-            self._driver.happened(ReplyPlayed(reply_id=turn.reply_id))
+            self._driver.happened(ReplyPlayed(reply_id=turn.reply_id, at=ended_at))
         elif turn.stamps.first_audio_sent is not None and self._playout.interruptibility_changed():
             self._tell_started(turn)
 

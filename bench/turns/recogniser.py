@@ -1,6 +1,7 @@
 """A recogniser that knows the truth: Deepgram's `/v1/listen`, with the words that the bench's callers are known to say.
 
 It learns from each frame's stamp which call it hears and how far it has heard. What it says comes as late as it is told to.
+A stream may begin anywhere in the audio, as one does that is sent again what another had not finished.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bench.turns.sounds import Word
-from bench.turns.stamps import FRAME, read_stamp
+from bench.turns.stamps import BYTES_PER_MS, FRAME, first_stamp, read_stamp
 from bench.turns.truth import CallTruth, Truth
 from media_gateway.twilio.mulaw import encode
 
 FRAME_MS = 20
 LONGEST_SPAN_MS = 5000
 """Of unbroken speech; then a final without `speech_final`."""
+NOTHING_EVERY_MS = 1000
+"""Of audio without words; then a result without words, as the service sends them."""
 DEAF_FOR_S = 8.0
 """A silent recogniser's silence."""
 
@@ -40,8 +43,12 @@ class Recogniser:
         self._tells_starts = first.get("vad_events") == "true"
         self._call: CallTruth | None = None
         self._heard_ms = 0
-        self._sent_ms = 0
+        self._sent_bytes = 0
         """Audio of this stream."""
+        self._is_in_step = False
+        """The next byte is a frame's first: it was so the last time."""
+        self._told_ms = 0
+        """Up to where in it something was said of it."""
         self._span_ms = 0
         """Where in it the span begins that is not final."""
         self._done = 0
@@ -55,6 +62,10 @@ class Recogniser:
         self._deaf_until = 0.0
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
+
+    @property
+    def _sent_ms(self) -> int:
+        return self._sent_bytes // BYTES_PER_MS
 
     async def run(self) -> None:
         """Until either side closes."""
@@ -80,26 +91,42 @@ class Recogniser:
 
             audio = encode(np.frombuffer(audio, dtype="<i2"))
         self._buffer += audio
-        while len(self._buffer) >= FRAME:
-            frame, self._buffer = self._buffer[:FRAME], self._buffer[FRAME:]
-            self._sent_ms += FRAME_MS
+        while len(self._buffer) >= 2 * FRAME or (self._is_in_step and len(self._buffer) >= FRAME):
+            frame = self._next_frame()
             stamp = read_stamp(frame)
+            self._is_in_step = stamp is not None
+            self._sent_bytes += len(frame)
             if stamp is None:
-                self._heard_ms += FRAME_MS
+                self._heard_ms += len(frame) // BYTES_PER_MS
             else:
                 call = self._truth.calls.get(stamp[0])
                 if self._call is None and call is not None:
                     self._call = call
                     before_ms = stamp[1] * FRAME_MS
-                    self._done = sum(word.start_ms < before_ms for word in call.words)
+                    # A word of which most is heard is recognised.
+                    self._done = sum(
+                        word.start_ms + word.end_ms < 2 * before_ms for word in call.words
+                    )
                     self._known = self._told_end = self._told_start = self._done
                 self._heard_ms = (stamp[1] + 1) * FRAME_MS
             if not self._step():
                 return False
         return True
 
+    def _next_frame(self) -> bytes:
+        """The next audio: a frame, or what stands before one where the stream does not begin with it."""
+        size = FRAME
+        if not self._is_in_step:
+            size = first_stamp(self._buffer[: 2 * FRAME]) or FRAME
+        frame, self._buffer = self._buffer[:size], self._buffer[size:]
+        return frame
+
     def _step(self) -> bool:
         call = self._call
+        if self._sent_ms - self._told_ms >= NOTHING_EVERY_MS:
+            begin_ms, until_ms = self._span_ms, self._sent_ms
+            self._told_ms = until_ms
+            self._later(lambda: self._results("", begin_ms, until_ms))
         if call is None or self._done >= len(call.words):
             self._utterance_end()
             return True
@@ -126,6 +153,7 @@ class Recogniser:
         if self._last_word_s == now or (speaks and is_due):
             self._interim_ms = self._heard_ms
             text, until_ms = _text(pending, is_final=False), self._sent_ms
+            self._told_ms = until_ms
             self._later(lambda: self._results(text, self._span_ms, until_ms))
         quiet_ms = self._heard_ms - pending[-1].end_ms
         # The last sound of a final is as far behind as the vendor's lag allows, and its own endpointing asks.
@@ -164,6 +192,7 @@ class Recogniser:
         # The word that is being spoken is the next span's.
         behind_ms = self._heard_ms - words[-1].end_ms if words and not speech_final else 0
         end_ms = self._span_ms = max(begin_ms, self._sent_ms - behind_ms)
+        self._told_ms = self._sent_ms
         self._at(
             at_s,
             lambda: self._results(

@@ -44,6 +44,12 @@ def read_stamp(frame: bytes) -> tuple[int, int] | None:
     return call, index
 
 
+def first_stamp(audio: bytes) -> int | None:
+    """Where in audio that may begin in the middle of a frame the first whole frame with a stamp begins; None: in no place."""
+    places = range(max(0, len(audio) - _BITS + 1))
+    return next((at for at in places if read_stamp(audio[at : at + _BITS]) is not None), None)
+
+
 def word_audio(number: int, ms: int) -> bytes:
     """So many milliseconds of a word's sound; its number is below 2^24."""
     nibbles = [(number >> shift) & 0xF for shift in range(20, -1, -4)]

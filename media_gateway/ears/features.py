@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media_gateway.ears.ports import STEP_MS, Expectation, Frames, PauseCheck
-from media_gateway.turns.words import looks_unfinished
+from media_gateway.turns.words import looks_unfinished, unstammered
 
 Row = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -83,6 +83,7 @@ def text_inputs(
     words: str, question: str, expectation: Expectation, vocabulary: Mapping[str, int]
 ) -> tuple[Ids, Row]:
     """`[LAST_WORDS]` ids, the last word last and `PAD` before the first, and `[TEXT_EXTRAS]` numbers of the whole."""
+    words = unstammered(words)
     said = tokens(words)
     ids = np.zeros(LAST_WORDS, dtype=np.int64)
     tail = said[-LAST_WORDS:]

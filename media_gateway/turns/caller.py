@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from media_gateway.turns.backchannels import urgent_in
 from media_gateway.turns.types import Ms, TurnPolicy
+from media_gateway.turns.unheard import Unheard
 from media_gateway.turns.words import beyond, normalised
 
 
@@ -21,12 +22,13 @@ class Caller:
         """The present sound, or the last one, was below his own level."""
         self.sound_began = Ms(0)
         self.last_sound: Ms | None = None
-        self.sound_ms = 0
-        """Length of the sounds since words were last answered or dismissed."""
+        self._unheard = Unheard(policy)
         self.awaits_words = False
         """A sound stopped and its final words have not come."""
         self.flush_at: Ms | None = None
         """When the recogniser is to be asked for them."""
+        self._begins_anew = False
+        """Since words were spent a sound came, after a silence in which their final form had its time."""
         self._first_sound: Ms | None = None
         self._is_by_words = False
         """No sound was heard to his words: they alone say when he spoke."""
@@ -69,13 +71,18 @@ class Caller:
         return bool(self._interim) and self._interim_at >= last_sound + self._policy.words_lag_ms
 
     @property
+    def wants_question(self) -> bool:
+        """No word came of what he said, and that is to be asked about."""
+        return not self.words and self._unheard.wants_question(was_answered=not self.awaits_words)
+
+    @property
     def awaits_rest(self) -> bool:
         """Words were answered before their final form came."""
         return self._is_spent_answered and bool(self._spent)
 
     def says_more(self, text: str, *, is_final: bool, now: Ms) -> bool:
         """Whether a text says what the present answer does not know, or, when final, knew otherwise."""
-        self._expire(now)
+        self._expire(now, is_final=is_final)
         text = self._whole(text)
         if is_final and self._is_said_twice(text):
             return False
@@ -90,6 +97,8 @@ class Caller:
         """A sound began, or one that was faint has come up to his own level."""
         if not self.is_speaking and not self.awaits_words:
             self._is_torn = False  # a new sentence, whole
+        silent_ms = 0 if self.last_sound is None else at - self.last_sound
+        self._begins_anew = silent_ms >= self._policy.final_wait_ms
         self.is_faint = is_faint and (self.is_faint or not self.is_speaking)
         self.is_speaking = True
         self._is_by_words = False
@@ -103,7 +112,7 @@ class Caller:
         """The last sound was at `at`."""
         self.is_speaking = False
         self.last_sound = at
-        self.sound_ms += max(0, at - self.sound_began)
+        self._unheard.sound(max(0, at - self.sound_began), is_faint=self.is_faint)
         heard_until = None if self._final_at is None else self._final_at - self._policy.words_lag_ms
         self.awaits_words = heard_until is None or heard_until < at
         self.flush_at = Ms(max(now, at + self._policy.flush_after_ms))
@@ -123,7 +132,7 @@ class Caller:
 
     def interim(self, text: str, now: Ms) -> None:
         """The present span's unfinished words; they replace the ones before."""
-        self._expire(now)
+        self._expire(now, is_final=False)
         before = normalised(self._interim)
         self._interim = self._beyond_spent(self._whole(text))
         self._interim_at = now
@@ -133,7 +142,7 @@ class Caller:
 
     def final(self, text: str, now: Ms) -> None:
         """The present span's finished words; empty when there is nothing to finish."""
-        self._expire(now)
+        self._expire(now, is_final=True)
         text = self._whole(text)
         is_twice = self._is_said_twice(text)
         self._interim = ""
@@ -170,6 +179,8 @@ class Caller:
     def answer(self, now: Ms) -> None:
         """The unanswered words are what the next reply answers."""
         self.forget_answered()
+        if self.words:
+            self._unheard.understood()
         self._answered = self._finals
         self._spend(now, is_answered=True)
 
@@ -195,14 +206,19 @@ class Caller:
     def forget_spent(self) -> None:
         """What he says from here on is new, also where it repeats what was spent."""
         self._confirm("")
+        self._unheard.forget()
+
+    def is_asked_about(self) -> None:
+        """He is asked what he said."""
+        self._unheard.asked()
 
     def _spend(self, now: Ms, *, is_answered: bool) -> None:
         if self._interim or not self._spent:
             self._spent, self._is_spent_answered = self._interim, is_answered
             self._spent_until = Ms(now + self._policy.words_wait_ms)
         self._finals, self._interim = [], ""
-        self.awaits_words = False
-        self.sound_ms = 0
+        self.awaits_words = self._begins_anew = False
+        self._unheard.forget()
 
     def _confirm(self, text: str) -> str:
         """The final form of spent words came; what it says beyond them."""
@@ -221,8 +237,10 @@ class Caller:
         more = beyond(self._spent, text)
         return more if urgent_in(text) <= urgent_in(self._spent) | urgent_in(more) else text
 
-    def _expire(self, now: Ms) -> None:
-        if self._spent and now >= self._spent_until:
+    def _expire(self, now: Ms, *, is_final: bool) -> None:
+        """Take the final form of spent words for lost: it is too late, or words of another sound begin."""
+        is_other = self._begins_anew and not is_final
+        if self._spent and (is_other or now >= self._spent_until):
             self._confirm("")
 
     def _whole(self, text: str) -> str:

@@ -160,7 +160,7 @@ class TurnMachine(Moves):
             yield self._caller.flush_at, self._flush
         match self._floor:
             case Floor.OPEN:
-                yield Ms(self._since + policy.silence_ms), self._prompt
+                yield Ms(self._since + self._silence_ms), self._prompt
             case Floor.CALLER:
                 yield Ms(self._turn_began + policy.longest_turn_ms), self._cut_turn
                 if not self._caller.words:
@@ -171,7 +171,7 @@ class TurnMachine(Moves):
                 yield self._pause_over_at(), self._close_turn
             case Floor.THINKING:
                 if self._filler_due:
-                    yield Ms(self._turn_over + policy.filler_after_ms), self._fill
+                    yield self._filler_at(), self._fill
                 if self._fallback_due:
                     yield Ms(self._turn_over + policy.fallback_after_ms), self._fall_back
                 stuck_ms = policy.fallback_after_ms + policy.stuck_ms
@@ -182,6 +182,15 @@ class TurnMachine(Moves):
                 yield self._overlap.nothing_at(self._caller), self._decide_overlap
             case Floor.ENDED:
                 return
+
+    def _filler_at(self) -> Ms:
+        """Counted from the turn's end; where that was late to be seen, he has heard nothing for longer than that."""
+        policy = self._policy
+        if self._answered_sound is None:
+            return Ms(self._turn_over + policy.filler_after_ms)
+        over = min(self._turn_over, self._answered_sound + policy.end_pause_ms)
+        least_ms = min(policy.filler_least_ms, policy.filler_after_ms)
+        return Ms(max(self._turn_over + least_ms, over + policy.filler_after_ms))
 
     def _pause_over_at(self) -> Ms:
         return self._evidence.pause_over_at(
@@ -358,7 +367,7 @@ class TurnMachine(Moves):
             case ReplyPaused():
                 return self._paused(event)
             case ReplyPlayed():
-                return self._over()
+                return self._over(event.at)
             case ReplyFailed():
                 return self._failed()
             case _:
@@ -398,18 +407,24 @@ class TurnMachine(Moves):
         self._open_floor()
         return commands
 
-    def _over(self) -> list[Command]:
-        """The reply ended by itself."""
+    def _over(self, at: Ms | None = None) -> list[Command]:
+        """The reply ended by itself, at that time if it is known: what was said since then answers it."""
         if self._is_last:
             self._reply_id = 0
             self._hang_up_at = Ms(self._now + self._policy.drain_ms)
             return []
-        self._forget_idle_words()
+        self._forget_idle_words(before=at)
         self._open_floor()
         return []
 
     def _failed(self) -> list[Command]:
-        return self._fall_back() if self._is_unheard and self._fallback_due else self._over()
+        if self._is_unheard and self._fallback_due:
+            return self._fall_back()
+        was_answer = self._is_unheard and bool(self._caller.answered)
+        commands = self._over()
+        if was_answer and self._floor is Floor.OPEN:
+            self._silence_ms = self._policy.unsaid_ms
+        return commands
 
     # --- keys, orders, the end -----------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class Moves:
         self._floor = Floor.OPEN
         self._since = Ms(0)
         """When the present floor began."""
+        self._silence_ms = policy.silence_ms
+        """How long it may be open."""
         self._turn_began = Ms(0)
         """The caller's, pauses included."""
         self._turn_over = Ms(0)
@@ -85,6 +87,7 @@ class Moves:
         if floor in turn and self._floor not in turn:
             self._turn_began = self._now
         self._floor, self._since = floor, self._now
+        self._silence_ms = self._policy.silence_ms
 
     def _open_floor(self) -> None:
         """Nobody speaks for the agent: what the caller said meanwhile is the next turn."""
@@ -105,9 +108,8 @@ class Moves:
         caller = self._caller
         words = caller.words
         if not words:
-            # A recogniser that answered with nothing heard a noise; one that did not answer may be gone.
-            was_speech = caller.sound_ms >= self._policy.unheard_speech_ms
-            if self._floor is Floor.CALLER or (caller.awaits_words and was_speech):
+            if self._floor is Floor.CALLER or caller.wants_question:
+                caller.is_asked_about()
                 return self._prompt()
             caller.dismiss(self._now)
             self._move(Floor.OPEN)
@@ -270,10 +272,11 @@ class Moves:
             learn = self._pauses.cut_in if was_heard else self._pauses.went_on
             learn(began - ended)
 
-    def _forget_idle_words(self) -> None:
-        """Before something new is heard over the reply: what was said to keep it going is over."""
+    def _forget_idle_words(self, *, before: Ms | None = None) -> None:
+        """Before something new is heard over the reply, or it ended: what was said to keep it going is over."""
+        now = self._now if before is None else min(self._now, before)
         if self._floor in (Floor.AGENT, Floor.OVERLAP) and self._overlap.are_idle_words(
-            self._caller, self._now
+            self._caller, now
         ):
             self._dismiss_words()
 

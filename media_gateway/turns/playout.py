@@ -304,6 +304,13 @@ class Playout:
             return None
         return Ms(self._anchor + min(waiting) - self._played_ms + MARK_WAIT_MS)
 
+    @property
+    def ended_at(self) -> Ms | None:
+        """When the last audio was or will be played, by the clock; None while nothing plays."""
+        if self._is_cut or self._is_held or self._anchor is None:
+            return None
+        return Ms(self._anchor + self._sent_ms - self._played_ms)
+
     def give_up_marks(self, now: Ms) -> bool:
         """Wait no longer for marks that are lost; whether there were any."""
         is_any = False

@@ -130,6 +130,8 @@ class ReplyPlayed:
     """The last mark of a reply came back without a `clear`: it was heard to its end."""
 
     reply_id: int
+    at: Ms | None = None
+    """When that was; None: when the event came. A mark that was lost is waited for in vain, and he may have spoken meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,7 +357,11 @@ class TurnPolicy:
     words_wait_ms: int = 2500
     """Longest wait for the recogniser's final words after speech stopped; then the interim words count."""
     unheard_speech_ms: int = 700
-    """Speech this long of which no word came is asked about at once; a shorter sound was a cough."""
+    """Speech this long to which the recogniser says nothing at all is asked about at once: it may be gone."""
+    short_speech_ms: int = 180
+    """The same where nothing was asked about since the last words: a "yes" may be lost, too. A shorter sound was a click."""
+    clear_speech_ms: int = 1200
+    """Sounds this long, at the caller's own level, in which the recogniser knew no word: asked about once."""
 
     # --- answers begun ahead ---
     ahead_per_turn: int = 3
@@ -377,11 +383,16 @@ class TurnPolicy:
 
     # --- deadlines ---
     filler_after_ms: int = 1800
-    """No reply audio this long after the turn's end: a filler."""
+    """No reply audio this long after the turn's end: a filler. An end that was seen later than `end_pause_ms` after the
+    caller's last sound counts from there,"""
+    filler_least_ms: int = 500
+    """but a reply has this long at least: it is hardly there sooner."""
     fallback_after_ms: int = 6000
     """Still none: the stage's authored line."""
     silence_ms: int = 8000
     """Nobody speaks for this long, or a sound goes on for this long without a word: prompt the caller."""
+    unsaid_ms: int = 1000
+    """The same after an answer of which nothing could be said, its fallback neither: the caller waits for it."""
     longest_turn_ms: int = 60_000
     """Backstop: a caller's turn is answered, and an agent's cut off, at the latest after this."""
     stuck_ms: int = 15_000

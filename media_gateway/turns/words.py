@@ -26,6 +26,15 @@ _ANSWERS = frozenset(
 )
 """Endings that are whole answers though their last word is an open one."""
 
+_LEAD_INS = frozenset(
+    "honestly|frankly|personally|to be honest|to be frank|i mean|you know|you see|look|listen".split(
+        "|"
+    )
+)
+"""Said before something, and no answer by themselves."""
+_PRONOUNS = frozenset("i he she it there that".split())
+"""Said twice they were begun twice; once they may end a sentence."""
+
 _NOISES = (
     (re.compile(r"\b(?:n?uh[- ]uh|mm[- ]mm)\b", re.IGNORECASE), "uhuh"),
     (re.compile(r"\bu+h+[- ]?h+u+h*\b", re.IGNORECASE), "uhhuh"),
@@ -33,6 +42,10 @@ _NOISES = (
 )
 """One spelling each for the sounds that mean no, yes and yes; the first is no beginning of the second."""
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_STAMMER = re.compile(
+    r"\b((?!(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)\b)[a-z']{2,})(?:\W+\1\b){2,}",
+    re.IGNORECASE,
+)
 _HESITATIONS = frozenset("um uhm uh er erm".split())
 _SAME = {"ok": "okay", "k": "okay", "alright": "all right"}
 
@@ -42,12 +55,19 @@ def looks_unfinished(text: str) -> bool:
     stripped = text.strip()
     if stripped.endswith((",", "...", "…", "-", "–")):
         return True
-    words = re.findall(r"[a-z']+|\d+", stripped.lower())
+    words = re.findall(r"[a-z']+|\d+", unstammered(stripped).lower())
     if not words:
         return False
+    if " ".join(words) in _LEAD_INS or (words[-1] in _PRONOUNS and words[-2:-1] == words[-1:]):
+        return True
     if " ".join(words[-2:]) in _ANSWERS:
         return False
     return words[-1] in _OPEN
+
+
+def unstammered(text: str) -> str:
+    """With a word that stands there three times or more in a row once: no more is said by it. Numbers and letters stay."""
+    return _STAMMER.sub(r"\1", text)
 
 
 def normalised(text: str) -> tuple[str, ...]:

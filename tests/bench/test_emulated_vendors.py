@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 import bench.turns
 from bench.turns.model import cut, in_form
-from bench.turns.recogniser import _text
+from bench.turns.recogniser import Recogniser, _text
 from bench.turns.sounds import Word
+from bench.turns.stamps import FRAME, stamped
+from bench.turns.truth import CallTruth, Latencies, Truth
 from bench.turns.utterances import Book, parse_book, plain
 
 YAML = Path(bench.turns.__file__).with_name("utterances.yaml").read_text(encoding="utf-8")
@@ -119,3 +124,60 @@ def test_a_stop_is_written_behind_what_could_be_a_sentence(
     ]
 
     assert _text(words, is_final=is_final) == expected
+
+
+class _Socket:
+    """Takes what the recogniser says."""
+
+    request = None
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.news = asyncio.Event()
+
+    async def send(self, text: str) -> None:
+        message = json.loads(text)
+        if message["type"] == "Results":
+            self.said.append(message["channel"]["alternatives"][0]["transcript"])
+            self.news.set()
+
+
+@pytest.mark.parametrize("skipped_bytes", [0, 1, 72, 159, 1000])
+async def test_a_stream_that_begins_in_the_middle_of_a_frame_is_understood(
+    skipped_bytes: int,
+) -> None:
+    truth = Truth(Latencies(interim_ms=1, jitter=0))
+    truth.calls[7] = CallTruth(
+        7,
+        words=[
+            Word(text="before", start_ms=0, end_ms=1000),
+            Word(text="we", start_ms=1000, end_ms=1400),
+            Word(text="own", start_ms=1400, end_ms=1800),
+        ],
+    )
+    socket = _Socket()
+    recogniser = Recogniser(cast(ServerConnection, socket), truth)
+    audio = b"".join(stamped(b"\xff" * FRAME, 7, index) for index in range(50, 120))
+
+    for at in range(skipped_bytes, len(audio), 800):
+        recogniser._hear(audio[at : at + 800])
+    async with asyncio.timeout(5):
+        while "We own" not in socket.said:
+            socket.news.clear()
+            await socket.news.wait()
+    assert not any("before" in text.lower() for text in socket.said)
+
+
+async def test_audio_without_words_is_answered_with_nothing_once_a_second() -> None:
+    truth = Truth(Latencies(interim_ms=1, jitter=0))
+    truth.calls[7] = CallTruth(7)
+    socket = _Socket()
+    recogniser = Recogniser(cast(ServerConnection, socket), truth)
+
+    for index in range(150):
+        recogniser._hear(stamped(b"\xff" * FRAME, 7, index))
+    async with asyncio.timeout(5):
+        while len(socket.said) < 3:
+            socket.news.clear()
+            await socket.news.wait()
+    assert socket.said == ["", "", ""]

@@ -59,7 +59,14 @@ def test_whole_answers_are_begun_at_once_and_committed_within_450_ms(
 
 
 @pytest.mark.parametrize(
-    "words", ["yes we own the house since about", "and", "um", "it belongs to my"]
+    "words",
+    [
+        "yes we own the house since about",
+        "and",
+        "um",
+        "it belongs to my",
+        "Honestly, honestly, honestly",
+    ],
 )
 def test_words_that_are_not_over_hold_for_a_second_and_a_half(
     model: OnnxEndModel, words: str

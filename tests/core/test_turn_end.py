@@ -142,31 +142,6 @@ def test_words_without_any_sound_are_waited_for_while_they_grow() -> None:
     ]
 
 
-def test_a_speech_of_which_no_word_came_is_asked_about() -> None:
-    driver = opened().at(1500, SpeechStarted()).at(2600, SpeechStopped(at=Ms(2500))).at(5500)
-    assert driver.commands(PromptCaller) == [(5000, PromptCaller(reply_id=2))]
-
-
-def test_two_short_noises_are_no_speech() -> None:
-    driver = opened()
-    for ms in (1500, 5000):
-        driver.at(ms, SpeechStarted()).at(ms + 500, SpeechStopped(at=Ms(ms + 400))).at(ms + 3000)
-    assert driver.commands(PromptCaller) == []
-
-
-def test_a_noise_that_the_recogniser_heard_as_nothing_is_not_asked_about() -> None:
-    driver = opened().at(1500, SpeechStarted()).at(2600, SpeechStopped(at=Ms(2500)))
-    driver.at(2900, FinalWords(text="")).at(5500)
-    assert driver.commands(PromptCaller) == []
-    assert driver.machine.floor is Floor.OPEN
-
-
-def test_nor_is_one_that_the_recogniser_took_for_a_turn_without_words() -> None:
-    driver = opened().at(1500, SpeechStarted()).at(2600, SpeechStopped(at=Ms(2500)))
-    driver.at(2900, VendorEndOfTurn()).at(5500)
-    assert driver.commands(PromptCaller) == []
-
-
 def test_a_hesitation_is_no_turn() -> None:
     driver = opened().at(1500, InterimWords(text="Um,")).at(1700, FinalWords(text="Um.")).at(6000)
     assert driver.machine.floor is Floor.OPEN
@@ -179,7 +154,7 @@ def test_a_sound_that_goes_on_without_a_word_is_asked_about_too() -> None:
 
 
 def test_a_slow_recognisers_words_are_a_turn_of_their_own() -> None:
-    driver = opened().at(1500, SpeechStarted()).at(1900, SpeechStopped()).at(4400)
+    driver = opened().at(1500, SpeechStarted()).at(1600, SpeechStopped()).at(4100)
     assert driver.machine.floor is Floor.OPEN
     driver.at(4600, FinalWords(text="yes")).at(9000)
     assert driver.commands(BeginReply) == [(5300, BeginReply(reply_id=2, caller_words="yes"))]
@@ -288,6 +263,26 @@ def test_a_new_yes_after_the_answer_is_not_the_old_one() -> None:
     assert driver.commands(BeginReply)[-1] == (4500, BeginReply(reply_id=3, caller_words="Yes."))
 
 
+def test_a_new_yes_over_the_answers_last_words_is_not_the_old_one_whose_final_form_was_lost() -> (
+    None
+):
+    driver = _early("yes").at(2600, ReplyStarted(reply_id=2, interruptible=True))
+    driver.unheard_ms = 300
+    driver.at(3600, SpeechStarted()).at(3800, InterimWords(text="yes"))
+    driver.at(4000, SpeechStopped(at=Ms(3900))).at(4200, FinalWords(text="Yes.")).at(6000)
+    begun = [command for _, command in driver.commands(BeginReply)]
+    assert [c.caller_words for c in begun if isinstance(c, BeginReply)] == ["yes", "Yes."]
+
+
+def test_unfinished_words_that_come_again_are_not_new() -> None:
+    driver = opened().at(1100, SpeechStarted()).at(1300, SpeechStopped(at=Ms(1150)))
+    driver.at(1700, FinalWords(text="")).at(3500, SpeechStarted())
+    driver.at(4100, SpeechStopped(at=Ms(4000))).at(4200, InterimWords(text="yes"))
+    driver.at(4310, EndOfTurnEstimated(p=0.9))
+    driver.at(4400, InterimWords(text="Yes")).at(4500, FinalWords(text="Yes.")).at(8000)
+    assert len(_over(driver)) == 1
+
+
 def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
     caller = opened().at(1500, SpeechStarted()).at(1700, InterimWords(text="we own"))
     caller.at(1800, RecogniserLost()).at(2100, SpeechStopped(at=Ms(2000))).at(9000)
@@ -301,12 +296,6 @@ def test_a_recogniser_lost_in_every_floor_takes_no_word_along() -> None:
 
     overlap = speaking().at(3500, SpeechStarted()).at(3600, RecogniserLost())
     assert overlap.at(3700, InterimWords(text="no wait")).commands(InterruptReply)
-
-
-def test_what_was_said_to_a_recogniser_that_was_lost_before_any_word_is_asked_about() -> None:
-    driver = opened().at(1500, SpeechStarted()).at(3600, SpeechStopped(at=Ms(3500)))
-    driver.at(3700, RecogniserLost()).at(3900, RecogniserLost()).at(7000)
-    assert driver.commands(PromptCaller) == [(6000, PromptCaller(reply_id=2))]
 
 
 def test_a_caller_who_speaks_as_he_is_asked_whether_he_is_there_has_all_of_a_turn() -> None:

@@ -135,10 +135,51 @@ def test_a_slow_reply_gets_a_filler_and_then_the_authored_line() -> None:
     assert driver.commands(FallBack) == [(8700, FallBack(reply_id=2))]
 
 
+def test_silence_is_no_longer_for_an_end_that_was_late_to_be_seen() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(2120, InterimWords(text="yes sure")).at(20_000)
+
+    (began_ms, _), *_ = driver.commands(BeginReply)
+    assert began_ms == 2000 + POLICY.longest_pause_ms
+    filler_ms = 2000 + POLICY.end_pause_ms + POLICY.filler_after_ms
+    assert driver.commands(PlayFiller) == [(filler_ms, PlayFiller(reply_id=2))]
+
+
+def test_a_reply_has_a_moment_before_the_filler_however_late_the_end_was_seen() -> None:
+    driver = _open().at(1500, SpeechStarted()).at(2100, SpeechStopped(at=Ms(2000)))
+    driver.at(4400, FinalWords(text="yes sure")).at(20_000)
+
+    (began_ms, _), *_ = driver.commands(BeginReply)
+    assert driver.commands(PlayFiller) == [
+        (began_ms + POLICY.filler_least_ms, PlayFiller(reply_id=2))
+    ]
+
+
 def test_a_reply_that_failed_falls_back_at_once() -> None:
     driver = _answering().at(2900, ReplyFailed(reply_id=2))
 
     assert driver.commands(FallBack) == [(2900, FallBack(reply_id=2))]
+
+
+def test_a_caller_to_whom_neither_answer_nor_fallback_could_be_said_is_not_left_in_silence() -> (
+    None
+):
+    driver = _answering().at(2900, ReplyFailed(reply_id=2)).at(3000, ReplyFailed(reply_id=2))
+    prompted_ms = 3000 + POLICY.unsaid_ms
+    driver.at(prompted_ms)
+    assert driver.commands(PromptCaller) == [(prompted_ms, PromptCaller(reply_id=3))]
+
+    driver.at(prompted_ms, ReplyFailed(reply_id=3)).at(prompted_ms, ReplyFailed(reply_id=3))
+    driver.at(prompted_ms + POLICY.silence_ms - 1)
+    assert len(driver.commands(PromptCaller)) == 1, "a voice that is gone is not asked every second"
+
+
+def test_one_who_speaks_again_is_answered_and_not_prompted() -> None:
+    driver = _answering().at(2900, ReplyFailed(reply_id=2)).at(3000, ReplyFailed(reply_id=2))
+    driver.at(3500, SpeechStarted()).at(3900, FinalWords(text="hello?"))
+    driver.at(4000, SpeechStopped(at=Ms(3950))).at(6000)
+    assert not driver.commands(PromptCaller)
+    assert driver.commands(BeginReply)[-1][1] == BeginReply(reply_id=3, caller_words="hello?")
 
 
 def test_a_reply_that_never_comes_is_given_up_and_the_words_are_answered_anew() -> None:

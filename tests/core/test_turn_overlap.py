@@ -440,3 +440,19 @@ def test_a_voice_in_the_background_does_not_take_a_paused_turn_up_again() -> Non
     assert [command for _, command in driver.commands(BeginReply)] == [
         BeginReply(reply_id=2, caller_words="yes sure")
     ]
+
+
+def test_a_yes_after_a_must_say_line_whose_last_mark_was_lost_is_the_answer_to_it() -> None:
+    driver = answering().at(3000, ReplyStarted(reply_id=2, interruptible=False))
+    driver.at(4300, SpeechStarted()).at(4600, InterimWords(text="yes"))
+    driver.at(4700, SpeechStopped(at=Ms(4550))).at(4800, FinalWords(text="Yes."))
+    driver.at(5700, ReplyPlayed(reply_id=2, at=Ms(4200))).at(9000)
+    assert driver.commands(BeginReply)[-1] == (5700, BeginReply(reply_id=3, caller_words="Yes."))
+
+
+def test_one_over_the_middle_of_it_is_still_no_turn() -> None:
+    driver = answering().at(3000, ReplyStarted(reply_id=2, interruptible=False))
+    driver.at(3100, SpeechStarted()).at(3300, InterimWords(text="yes"))
+    driver.at(3400, SpeechStopped(at=Ms(3250))).at(3500, FinalWords(text="Yes."))
+    driver.at(5700, ReplyPlayed(reply_id=2, at=Ms(4200))).at(9000)
+    assert len(driver.commands(BeginReply)) == 1

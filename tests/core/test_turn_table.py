@@ -60,7 +60,7 @@ CALLS: dict[Move, Callable[[], Driver]] = {
     (Floor.CALLER, Floor.ENDED): lambda: _caller().at(1600, ScriptEnded()).at(1900),
     (Floor.PAUSE, Floor.CALLER): lambda: _pause().at(2200, SpeechStarted()),
     (Floor.PAUSE, Floor.THINKING): answering,
-    (Floor.PAUSE, Floor.OPEN): lambda: _pause().at(4600),
+    (Floor.PAUSE, Floor.OPEN): lambda: _pause().at(2200, FinalWords(text="")).at(2700),
     (Floor.PAUSE, Floor.ENDED): lambda: _pause().at(2200, LineLost()),
     (Floor.THINKING, Floor.AGENT): speaking,
     (Floor.THINKING, Floor.OVERLAP): _thinking_overlap,

@@ -20,7 +20,7 @@ from media_gateway.turns.types import (
     SpeechStarted,
     SpeechStopped,
 )
-from media_gateway.turns.words import beyond, looks_unfinished, normalised
+from media_gateway.turns.words import beyond, looks_unfinished, normalised, unstammered
 from tests.core.turn_driver import Driver, opened
 
 AGENT = normalised(
@@ -127,6 +127,11 @@ def test_what_a_text_says_beyond_what_is_known(known: str, text: str, more: str)
         "um",
         "it is a,",
         "I think it's...",
+        "Honestly.",
+        "Honestly, honestly, honestly, honestly",
+        "to be honest",
+        "I, I",
+        "but, but, but, but.",
     ],
 )
 def test_words_that_sound_unfinished(text: str) -> None:
@@ -145,10 +150,30 @@ def test_words_that_sound_unfinished(text: str) -> None:
         "no thanks",
         "hold on",
         "who is this",
+        "no, no, no",
+        "I can't, honestly",
+        "that is it",
     ],
 )
 def test_words_that_sound_finished(text: str) -> None:
     assert not looks_unfinished(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("Honestly, honestly, honestly, honestly", "Honestly"),
+        ("well the the the roof", "well the roof"),
+        ("no no", "no no"),
+        ("five five five", "five five five"),
+        ("5 5 5", "5 5 5"),
+        ("a a a", "a a a"),
+        ("on only only", "on only only"),
+        ("", ""),
+    ],
+)
+def test_a_word_again_and_again_is_said_once_but_numbers_and_letters(text: str, once: str) -> None:
+    assert unstammered(text) == once
 
 
 # --- pauses ----------------------------------------------------------------------------------

@@ -358,17 +358,18 @@ async def test_a_turn_without_any_voice_is_on_record_with_the_callers_words(
     await line.close()
 
 
-async def test_marks_that_are_lost_leave_nobody_waiting(gateway: Gateway) -> None:
+@pytest.mark.parametrize("answer", ["yes I have a minute", "yes"])
+async def test_marks_that_are_lost_leave_nobody_waiting(gateway: Gateway, answer: str) -> None:
     gateway.dialogue.replies.append(YES)
     line = await gateway.stream()
     line.echoes = False
     await line.until(lambda: bool(line.heard.strip(b"\xff")) and line.quiet_frames > 5)
-    gateway.recogniser.words.append("yes I have a minute")
+    gateway.recogniser.words.append(answer)
     line.speak(300)
 
     turns = await gateway.link.until_turns(2)
 
-    assert turns[1].caller_words == "yes I have a minute"
+    assert turns[1].caller_words == answer
     await line.close()
 
 
