@@ -115,8 +115,10 @@ class AuraTextToSpeech:
 
     async def _open(self) -> AuraSocket:
         there = len(self._free) + len(self._lent) + self._opening
-        if there >= self._most and self._free:
-            self._spawn(self._free.pop(0).close())  # it was flushed too often to be of use now
+        tired = [socket for socket in self._free if socket.flushes_left < FLUSHES_LEAST]
+        if there >= self._most and tired:
+            self._free.remove(tired[0])
+            self._spawn(tired[0].close())
         elif there >= self._most:
             reason = f"all {there} sockets that are allowed are in use"
             raise VendorUnavailable(VENDOR, reason, is_full=True)
@@ -152,7 +154,8 @@ class AuraTextToSpeech:
                     self._free.append(await self._open())
                 wait_s = LOOK_EVERY_S
             except VendorUnavailable as error:
-                log.warning("socket_not_opened", vendor=VENDOR, reason=error.reason)
+                if not error.is_full:
+                    log.warning("socket_not_opened", vendor=VENDOR, reason=error.reason)
                 wait_s = max(min(MOST_WAIT_S, 2 * wait_s), error.retry_after_s or 0.0)
                 await asyncio.sleep(wait_s)
                 continue

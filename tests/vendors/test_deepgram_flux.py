@@ -90,6 +90,9 @@ async def test_audio_that_stops_is_followed_by_silence_so_that_the_turn_can_end(
             listened.stream.send(spoken(SENTENCE))
         await listened.until(lambda: listened.finals)
     assert listened.finals == " ".join([WE_OWN_IT] * 3)
+    until_ms = listened.told[-1].until_ms
+    assert until_ms is not None
+    assert until_ms <= 3 * len(spoken(SENTENCE)) / 8, "of the audio that was sent"
 
 
 # --- the reading by itself --------------------------------------------------------------------------
