@@ -12,9 +12,9 @@ import structlog
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.deepgram_listen import stream as stream_module
-from media_gateway.speech.deepgram_listen.socket import CLOSE_WITHIN_S
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import Transcript
+from media_gateway.speech.vendor_socket import CLOSE_WITHIN_S
 from tests.simulators.deepgram import Connection, deepgram
 from tests.simulators.deepgram_nova import NovaRecogniser, results
 from tests.simulators.spoken import WORDS, Heard, silence, spoken
@@ -191,9 +191,10 @@ async def test_an_interim_that_comes_after_its_final_is_not_told_again() -> None
 
 
 async def test_a_final_that_cannot_be_read_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, spoiled = NovaRecogniser._final, []
+    whole = NovaRecogniser._final
+    spoiled: list[str] = []
 
-    def spoil_first(self: NovaRecogniser, *arguments: Any, **flags: bool) -> str:
+    def spoil_first(self: NovaRecogniser, *arguments: Any, **flags: Any) -> str:
         text = whole(self, *arguments, **flags)
         if spoiled:
             return text

@@ -21,21 +21,17 @@ from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.deepgram_listen.added_silence import AddedSilence
 from media_gateway.speech.deepgram_listen.counts import ListenCounts
 from media_gateway.speech.deepgram_listen.reading import Oddity, Reading
-from media_gateway.speech.deepgram_listen.socket import (
-    CLOSE_WITHIN_S,
-    VENDOR,
-    closed_with,
-    is_bad_audio,
-)
+from media_gateway.speech.deepgram_listen.socket import VENDOR, closed_with, is_bad_audio
 from media_gateway.speech.deepgram_listen.unfinished import UnfinishedAudio
 from media_gateway.speech.deepgram_listen.watch import SocketWatch
 from media_gateway.speech.ports import Transcript
+from media_gateway.speech.vendor_socket import CLOSE_WITHIN_S
 from media_gateway.twilio.mulaw import BYTES_PER_MS, SILENCE
 
 log = structlog.get_logger(__name__)
 
 RECONNECT_WITHIN_S = 1.5
-"""Then somebody else has to recognise, or the caller waits for nothing."""
+"""A caller's patience, where there is nobody else to recognise."""
 DIAL_WITHIN_S = 0.7
 """One try: a second one may find another machine."""
 FIRST_WAIT_S, MOST_WAIT_S = 0.05, 0.4
@@ -67,12 +63,16 @@ class DeepgramRecognition:
         *,
         is_flux: bool,
         silent_after_s: float,
+        reconnect_within_s: float,
+        reconnected: Callable[[], None],
         counts: ListenCounts,
     ) -> None:
         """`dial` opens another connection within the seconds it is given, or raises VendorUnavailable."""
         self._dial = dial
         self._reading = reading
         self._is_flux = is_flux
+        self._reconnect_within_s = reconnect_within_s
+        self._reconnected = reconnected
         self._counts = counts
         self._loop = asyncio.get_running_loop()
         self._audio = UnfinishedAudio(most_bytes=KEPT_MS * BYTES_PER_MS)
@@ -192,7 +192,7 @@ class DeepgramRecognition:
         try:
             if is_hopeless:
                 raise VendorUnavailable(VENDOR, reason)
-            socket = await self._dial_until(began_s + RECONNECT_WITHIN_S)
+            socket = await self._dial_until(began_s + self._reconnect_within_s)
         except VendorUnavailable:
             self._counts.given_up += 1
             raise
@@ -202,6 +202,7 @@ class DeepgramRecognition:
         took_ms = 1000 * (self._loop.time() - began_s)
         self._counts.reconnects += 1
         self._counts.reconnect_ms += took_ms
+        self._reconnected()
         if was_silent:
             self._watch.was_dead(self._loop.time())
         else:
