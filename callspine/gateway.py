@@ -39,8 +39,9 @@ from media_gateway.knowledge.opening import open_knowledge
 from media_gateway.metrics.collected import GatewayState
 from media_gateway.metrics.loop_lag import LoopLag
 from media_gateway.metrics.page import metrics_router
-from media_gateway.metrics.ports import Several, VendorMeter
+from media_gateway.metrics.ports import Several
 from media_gateway.metrics.prometheus import GatewayMetrics
+from media_gateway.metrics.speech import SpeechState
 from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser
 from media_gateway.opener_prefetch import OpenerVectors
 from media_gateway.parts import GatewayParts
@@ -184,7 +185,15 @@ async def compose(
         if openers is not None:
             openers.want(script)
     ears = BatchedEars(_end_model(settings), took=metrics.ears_took)
+    hearing = recognisers(settings, metrics)
+    # A fallback hears nothing while the first address is well.
+    hear_by = [
+        Provider[SpeechToText](name, MeasuredRecogniser(one, name, metrics), probe_recogniser)
+        for name, one in hearing.items()
+    ]
     metrics.registry.register(GatewayState(sessions, link, lambda: ears.counts))
+    counts = {name: one.counts for name, one in hearing.items()}
+    metrics.registry.register(SpeechState([*hear_by, *voices.vendors], counts, voices.pools))
     return GatewayParts(
         gateway_id=settings.gateway_id,
         public_url=public_url,
@@ -197,7 +206,7 @@ async def compose(
         signature=CarrierSignature(settings.twilio_auth_token.get_secret_value(), public_url),
         tokens=StreamTokens(settings.stream_token_secret.get_secret_value()),
         link=link,
-        recogniser=_recogniser(settings, metrics),
+        recogniser=FailoverSpeechToText(hear_by),
         voice=voices.voice,
         ears=ears,
         dialogue=MeasuredDialogue(dialogue, MODEL, metrics),
@@ -218,16 +227,6 @@ def _hash_of(script: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.error("script_refused", file=str(script), reason=type(error).__name__)
         return ""
-
-
-def _recogniser(settings: Settings, meter: VendorMeter) -> SpeechToText:
-    """At each address the same one; a fallback hears nothing while the first address is well."""
-    return FailoverSpeechToText(
-        [
-            Provider(name, MeasuredRecogniser(one, name, meter), probe_recogniser)
-            for name, one in recognisers(settings).items()
-        ]
-    )
 
 
 def turn_policy(settings: Settings) -> TurnPolicy:

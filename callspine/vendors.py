@@ -5,12 +5,13 @@ Those of a kind stand in for each other, in this order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from callspine.llm_settings import ONLY, llm_clients
 from callspine.router_settings import FAST, OFF, STRONG
 from callspine.settings import Settings, base_url
-from media_gateway.speech.ports import SpeechToText, TextToSpeech
+from media_gateway.speech.ports import TextToSpeech
 
 if TYPE_CHECKING:
     import httpx
@@ -18,14 +19,22 @@ if TYPE_CHECKING:
     from media_gateway.llm.client import LlmClient
     from media_gateway.metrics.ports import VendorMeter
     from media_gateway.ports import Dialogue
+    from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 
 MODEL = ONLY
 """All models together, in metrics: the trouble of one of several is `llm:NAME`'s, too."""
 
 
-def recognisers(settings: Settings) -> dict[str, SpeechToText]:
-    """Speech to text, the preferred one first."""
+RECONNECT_WITH_FALLBACK_S = 0.25
+"""A lost stream is tried for at its own address, if there is another one: a handshake, and no more. A call's next words wait."""
+
+
+def recognisers(
+    settings: Settings, meter: VendorMeter | None = None
+) -> dict[str, DeepgramSpeechToText]:
+    """Speech to text, the preferred one first. `meter` is told of streams that come back by themselves."""
     from media_gateway.speech.deepgram_listen.options import ListenOptions
+    from media_gateway.speech.deepgram_listen.stream import RECONNECT_WITHIN_S
     from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 
     options = ListenOptions(
@@ -36,12 +45,16 @@ def recognisers(settings: Settings) -> dict[str, SpeechToText]:
     urls = {"deepgram": settings.deepgram_base_url}
     if settings.deepgram_fallback_url is not None:
         urls["deepgram fallback"] = settings.deepgram_fallback_url
+    is_alone = len(urls) == 1
     return {
         name: DeepgramSpeechToText(
             base_url=base_url(url),
             api_key=settings.deepgram_api_key.get_secret_value(),
             options=options,
             silent_after_s=settings.deepgram_silent_after_s,
+            reconnect_within_s=RECONNECT_WITHIN_S if is_alone else RECONNECT_WITH_FALLBACK_S,
+            name=name,
+            meter=meter,
         )
         for name, url in urls.items()
     }
@@ -50,12 +63,16 @@ def recognisers(settings: Settings) -> dict[str, SpeechToText]:
 class KeptWarm(TextToSpeech, Protocol):
     """A voice whose sockets can be open before they are needed."""
 
+    @property
+    def pool(self) -> Mapping[str, int]:
+        """How many there are of what, now."""
+
     def keep_warm(self) -> None:
         """Open them in the background, on the running loop. Idempotent."""
 
 
 def voices(settings: Settings, meter: VendorMeter | None = None) -> dict[str, KeptWarm]:
-    """Text to speech, the preferred one first. `meter` is told of sockets that are shared by turns."""
+    """Text to speech, the preferred one first. `meter` is told of sockets, which outlive a turn."""
     from media_gateway.speech.aura_tts import AuraTextToSpeech
     from media_gateway.speech.cartesia_tts import CartesiaTextToSpeech
 
@@ -82,6 +99,7 @@ def voices(settings: Settings, meter: VendorMeter | None = None) -> dict[str, Ke
             warm=settings.aura_warm_sockets,
             most=settings.aura_sockets,
             audio_within_s=audio_within_s,
+            meter=meter,
         )
 
     made = {"cartesia": cartesia, "aura": aura}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from callspine.settings import Settings, base_url
-from callspine.vendors import voices
+from callspine.vendors import KeptWarm, voices
 from media_gateway.failover.patience import FailoverPolicy
 from media_gateway.failover.provider import Provider
 from media_gateway.failover.text_to_speech import FailoverTextToSpeech
@@ -15,6 +15,7 @@ from media_gateway.metrics.ports import VendorMeter
 from media_gateway.metrics.vendors import MeasuredVoice
 from media_gateway.speech.line_audio import LineAudioCache
 from media_gateway.speech.line_shelf import LineShelf
+from media_gateway.speech.ports import TextToSpeech
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class Voices:
     voice: FailoverTextToSpeech
     """Closes all of them."""
     lines: tuple[LineAudioCache, ...]
+    vendors: tuple[Provider[TextToSpeech], ...]
+    pools: Mapping[str, KeptWarm]
+    """By the vendor's name."""
 
     def want(self, texts: Iterable[str]) -> None:
         """Have these lines spoken by every voice: one that takes over needs its own."""
@@ -35,7 +39,8 @@ class Voices:
 def open_voices(settings: Settings, calls: Callable[[], int], meter: VendorMeter) -> Voices:
     """On the running loop: sockets are opened in the background. `calls`: how many there are now."""
     opened, caches = [], []
-    for name, port in voices(settings, meter).items():
+    ports = voices(settings, meter)
+    for name, port in ports.items():
         port.keep_warm()
         shelf = LineShelf(settings.line_audio_dir, voice=_sound_of(settings, name))
         # Lines that are spoken in advance are not measured: they would pass for turns that were fast or slow.
@@ -47,7 +52,12 @@ def open_voices(settings: Settings, calls: Callable[[], int], meter: VendorMeter
         first_audio_s=settings.voice_late_after_ms / 1000,
         give_up_s=settings.voice_give_up_after_ms / 1000,
     )
-    return Voices(voice=FailoverTextToSpeech(opened, policy), lines=tuple(caches))
+    return Voices(
+        voice=FailoverTextToSpeech(opened, policy),
+        lines=tuple(caches),
+        vendors=tuple(voice.provider for voice in opened),
+        pools=ports,
+    )
 
 
 def _sound_of(settings: Settings, name: str) -> str:

@@ -104,6 +104,8 @@ class AgentTurn:
     """What the decision has the agent say in authored words: all that is left when the voice or the model fails."""
     ends_call: bool = False
     has_lost_voice: bool = False
+    voice_lost_ms: int = 0
+    """From its first words to the loss."""
     has_fallen_back: bool = False
     """The authored line was asked for."""
     is_told: bool = False

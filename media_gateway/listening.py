@@ -1,4 +1,4 @@
-"""Keeps a recogniser's stream open for as long as a call lasts; what is said while there is none, the next one hears."""
+"""Keeps a recogniser's stream open for as long as a call lasts; what no stream had words for, the next one hears."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REOPEN_MOST_S = 1.0
 """Between tries to reach the recogniser: a caller does not wait longer."""
 WAIT_AS_ASKED_S = 5.0
 """The longest that a vendor may have us wait (`Retry-After`) with a caller on the line."""
-MOST_UNHEARD = 250
+MOST_UNTOLD = 250
 """Frames: five seconds. What is older would be answered long after it was said."""
 
 
@@ -38,15 +38,14 @@ class Listening:
         self._transcribed = transcribed
         self._lost = lost
         self._recognition: Recognition | None = None
-        self._unheard: deque[bytes] = deque(maxlen=MOST_UNHEARD)
-        """Frames that came while no recogniser was there."""
+        self._untold: deque[bytes] = deque(maxlen=MOST_UNTOLD)
+        """Frames since the last words: the words before them count as they stand, whatever becomes of the stream."""
 
     def hear(self, mulaw: bytes) -> None:
         """Take the next audio. Never blocks."""
+        self._untold.append(mulaw)
         if self._recognition is not None:
             self._recognition.send(mulaw)
-        else:
-            self._unheard.append(mulaw)
 
     async def finalize(self) -> None:
         """Ask for the words of everything heard so far."""
@@ -59,11 +58,12 @@ class Listening:
         while True:
             try:
                 recognition = await self._recogniser.open(key_terms=self._key_terms)
-                while self._unheard:
-                    recognition.send(self._unheard.popleft())
+                for mulaw in self._untold:
+                    recognition.send(mulaw)
                 self._recognition = recognition
                 async for transcript in recognition:
                     wait_s = REOPEN_FIRST_S
+                    self._untold.clear()
                     self._transcribed(transcript)
             except VendorUnavailable as error:
                 log.warning("recogniser_lost", vendor=error.vendor, reason=error.reason)

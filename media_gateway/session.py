@@ -49,6 +49,7 @@ from media_gateway.turns.types import (
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
+    VendorEagerEnd,
     VendorEndOfTurn,
 )
 from media_gateway.twilio.messages import (
@@ -146,6 +147,7 @@ class CallSession:
         self._ear = parts.ears.open(self._ear_found)
         self._briefing = EarBriefing(self._ear, script)
         self._words_are_final = True
+        self._has_eager_end = False
         self._last_chunk = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_lost = False
@@ -207,6 +209,8 @@ class CallSession:
         await self._parts.link.flush(self._call_id, within_s=LAST_SIGNAL_S)
         self._recorder.close()
         self._observer.closed(turns=self._record.turns, is_lost=self._is_lost)
+        if self._speaker.is_mute:
+            self._parts.sessions.ended_mute(self._call_id)
         self._parts.sessions.totals.add(totals := self.totals)
         log.info(
             "session_ended",
@@ -333,7 +337,11 @@ class CallSession:
         elif transcript.text:
             self.happened(InterimWords(text=transcript.text))
         if transcript.end_of_turn:
+            self._has_eager_end = False
             self.happened(VendorEndOfTurn())
+        elif not transcript.is_final and transcript.eager_end_of_turn is not self._has_eager_end:
+            self._has_eager_end = transcript.eager_end_of_turn
+            self.happened(VendorEagerEnd(is_taken_back=not self._has_eager_end))
         self._replying.heard(self._machine.caller_words)
 
     # --- the clock and the machine: the only two doors to it -----------------------------------

@@ -52,6 +52,7 @@ class Sessions:
         self._live: dict[int, LiveCall] = {}
         """Those that a newer stream of their call has replaced, too, until they are gone."""
         self._endings: OrderedDict[str, AfterStream] = OrderedDict()
+        self._mute: OrderedDict[str, None] = OrderedDict()
         self._changed = asyncio.Event()
         self.totals = TurnTotals()
         """Of all calls that have ended since the start of this process."""
@@ -92,6 +93,16 @@ class Sessions:
     def ending_of(self, call_id: str) -> AfterStream | None:
         """What follows a call whose script ended here: for when its workflow cannot be asked."""
         return self._endings.get(call_id)
+
+    def ended_mute(self, call_id: str) -> None:
+        """The call's stream was given up because no voice spoke."""
+        self._mute[call_id] = None
+        while len(self._mute) > MOST_ENDINGS:
+            self._mute.popitem(last=False)
+
+    def take_mute(self, call_id: str) -> bool:
+        """Whether that is how the call's last stream ended here; told once."""
+        return call_id in self._mute and self._mute.pop(call_id) is None
 
     def direct(self, directive: Directive) -> DirectiveDone:
         """Hand a directive to its call."""

@@ -33,8 +33,8 @@ from media_gateway.wire import Wire
 
 log = structlog.get_logger(__name__)
 
-MOST_MUTE_TURNS = 2
-"""Turns in a row without a voice; then the stream is given up, and the carrier's own voice can apologise."""
+VOICE_LATE_MS = 1000
+"""A voice that failed this long after it was given words is not given others: the caller has waited for it once."""
 
 
 class Driver(Protocol):
@@ -82,7 +82,8 @@ class Speaker:
         self._wire = wire
         self._clock = clock
         self._tasks = tasks
-        self._mute_turns = 0
+        self.is_mute = False
+        """A turn found no voice, and the stream was given up: the carrier's own voice has to speak."""
         self.turn: AgentTurn | None = None
         """Being made, held, or spoken."""
 
@@ -119,6 +120,8 @@ class Speaker:
         return not turn.has_words if segment.is_filler else turn.making is asyncio.current_task()
 
     async def _hand_over(self, turn: AgentTurn, segment: Segment) -> None:
+        if turn.voice_lost_ms >= VOICE_LATE_MS:
+            raise VendorUnavailable("voice", "silent for too long to be asked again")
         self._stamp_words(turn, segment)
         if turn.speech is None:
             speech = await self._voice.begin()
@@ -257,7 +260,6 @@ class Speaker:
     def _is_audible(self, turn: AgentTurn, first: Outgoing) -> None:
         turn.stamps.first_audio_sent = self._clock.last
         turn.stamps.first_audio_played = self._playout.starts_at_ms(first.segment)
-        self._mute_turns = 0
         self.tell(turn)
         self._playout.interruptibility_changed()  # shown here
         self._tell_started(turn)
@@ -361,6 +363,8 @@ class Speaker:
             return
         if turn.stamps.first_audio_sent is None and not turn.has_lost_voice:
             turn.has_lost_voice = True
+            now, asked = self._clock.now(), turn.stamps.first_words
+            turn.voice_lost_ms = 0 if asked is None else now - asked
             self._forget_answer(turn)
         else:
             self._give_up(turn)
@@ -371,14 +375,13 @@ class Speaker:
             self._give_up(turn)
 
     def _give_up(self, turn: AgentTurn) -> None:
-        if turn.stamps.first_audio_sent is None:
-            self._mute_turns += 1
+        self.is_mute = turn.stamps.first_audio_sent is None
         self.tell(turn)
         self.finish(turn, interrupted=True)
         if turn.making is not None:
             turn.making.cancel()
-        if self._mute_turns >= MOST_MUTE_TURNS:
-            log.error("voice_given_up", turns=self._mute_turns)
+        if self.is_mute:
+            log.error("voice_given_up")
             self._driver.line_lost()
 
 

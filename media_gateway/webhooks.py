@@ -184,4 +184,5 @@ async def stream_end(
         return _xml(twiml.wait(parts.public_url, call_id, stream, waited=waited + 1))
     log.info("stream_ended", call_id=call_id, step=after.step.value)
     token = parts.tokens.issue(call_id, now_s=time.time())
-    return _xml(twiml.after_stream(parts.public_url, call_id, after, token))
+    is_mute = parts.sessions.take_mute(call_id)
+    return _xml(twiml.after_stream(parts.public_url, call_id, after, token, is_mute=is_mute))

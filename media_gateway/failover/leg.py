@@ -39,6 +39,8 @@ class Leg:
         """What it was asked to say when it was asked."""
         self.held: list[SpeechItem] = []
         """What came before its first audio, while another one is the speaking one."""
+        self.has_begun = False
+        """The voice was reached."""
         self._came = came
         self._words: asyncio.Queue[tuple[int, str] | None] = asyncio.Queue()
         for part in rest.parts:
@@ -68,6 +70,7 @@ class Leg:
         is_over = False
         try:
             speech = await self.voice.port.begin()
+            self.has_begun = True
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(speech))
                 async with aclosing(

@@ -71,8 +71,8 @@ class Provider(Generic[Port]):
     async def _probe_until_well(self) -> None:
         while (due_s := self._breaker.probe_due_s) is not None:
             await asyncio.sleep(max(0.0, due_s - _now_s()))
-            if self._breaker.probe_due_s is None:
-                return  # a call was served meanwhile
+            if self._breaker.probe_due_s != due_s:
+                continue  # a call was served meanwhile, and maybe others were not
             self._breaker.probe_began(max(due_s, _now_s()))
             try:
                 async with asyncio.timeout(PROBE_WITHIN_S):

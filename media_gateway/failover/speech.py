@@ -59,6 +59,7 @@ class FailoverSpeech:
         self._speaking: Leg | None = None
         """The one whose audio counts. It may have broken off; then what it gave still counts."""
         self._is_finished = self._is_over = False
+        self._has_asked_again = False
         self._troubled_since_s: float | None = None
         self._ask_next()
 
@@ -231,7 +232,7 @@ class FailoverSpeech:
         if self._legs or (self._is_finished and not self._ledger.is_pending):
             return
         self._is_in_trouble()
-        if not self._ask_next():
+        if not self._ask_next() and not self._ask_again(leg, error):
             raise error
 
     def _too_late(self) -> Iterator[SpeechItem]:
@@ -275,6 +276,15 @@ class FailoverSpeech:
             leg.finish()
         self._legs.append(leg)
         return True
+
+    def _ask_again(self, leg: Leg, error: VendorUnavailable) -> bool:
+        """There is nobody else, and what broke may have been but a socket: once a reply its voice says what is left."""
+        wants_none = error.is_lasting or error.is_full or error.retry_after_s is not None
+        if self._has_asked_again or wants_none or not leg.has_begun:
+            return False
+        self._has_asked_again = True
+        self._others.append(leg.voice)
+        return self._ask_next()
 
     def _let_go(self, leg: Leg) -> None:
         self._legs.remove(leg)

@@ -53,6 +53,11 @@ class _Opener:
         self._providers = providers
         self._key_terms = key_terms
 
+    @property
+    def choices(self) -> int:
+        """How many there are to be asked."""
+        return len(self._providers)
+
     async def open(
         self, *, after: Provider[SpeechToText] | None
     ) -> tuple[Provider[SpeechToText], Recognition]:
@@ -68,7 +73,6 @@ class _Opener:
             except TimeoutError:
                 last = VendorUnavailable(provider.name, "not open in time")
             else:
-                provider.succeeded()
                 return provider, recognition
             provider.failed(last)
             log.warning("recogniser_not_open", vendor=provider.name, reason=last.reason)
@@ -89,8 +93,11 @@ class FailoverRecognition:
         self._kept = Unfinalised()
         self._began_at_ms = 0
         """Where in all the audio the present stream's begins."""
+        self._fruitless = 0
+        """Streams in a row that were lost before they said anything."""
         self._closing: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._is_served = False
 
     def send(self, mulaw: bytes) -> None:
         """See Recognition."""
@@ -115,6 +122,7 @@ class FailoverRecognition:
                         until_ms = transcript.until_ms + self._began_at_ms
                         transcript = replace(transcript, until_ms=until_ms)
                     self._kept.transcribed(transcript)
+                    self._serves()
                     yield transcript
             except VendorUnavailable as error:
                 await self._move_on(error)
@@ -129,12 +137,22 @@ class FailoverRecognition:
             await recognition.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
+    def _serves(self) -> None:
+        """It says something: that it can be opened alone is no service."""
+        if not self._is_served:
+            self._provider.succeeded()
+        self._is_served, self._fruitless = True, 0
+
     async def _move_on(self, error: VendorUnavailable) -> None:
         lost, self._recognition = self._recognition, None
         self._provider.failed(error)
+        self._is_served = False
+        self._fruitless += 1
         log.warning("recogniser_broke_off", vendor=error.vendor, reason=error.reason)
         if lost is not None:
             self._let_go(lost)
+        if self._fruitless > self._opener.choices:
+            raise error  # all of them open, and none of them stays: whoever tries on has to wait in between
         self._provider, recognition = await self._opener.open(after=self._provider)
         if self._is_closed:
             await recognition.close()

@@ -13,7 +13,7 @@ from media_gateway.speech.aura_socket import MOST_WAITING, VENDOR, AuraSocket, B
 from media_gateway.speech.ports import SpeechItem
 
 LONGEST_SPEAK = 2000
-"""Characters of one message; the service closes the socket above it."""
+"""Characters of one message, the space behind it included; the service closes the socket above it."""
 FLUSHES_KEPT = 1
 """For the end of the reply: until then sentences are joined when flushes run short."""
 
@@ -36,6 +36,7 @@ class AuraSpeech:
         self._audio_within_s = audio_within_s
         self._inbox: Inbox = asyncio.Queue(MOST_WAITING)
         self._groups = FlushGroups()
+        self._unflushed: list[str] = []
         self._socket: AuraSocket | None = socket
         socket.listen(self._inbox)
         self._sending = asyncio.Lock()
@@ -46,8 +47,8 @@ class AuraSpeech:
         async with self._sending:
             socket = await self._fit_socket()
             self._groups.said(segment, text)
-            for piece in textwrap.wrap(text, LONGEST_SPEAK) or [text]:
-                await socket.speak(f"{piece} ")
+            self._unflushed.append(text)
+            await _speak(socket, text)
             if socket.flushes_left > FLUSHES_KEPT:
                 await self._flush(socket)
 
@@ -55,9 +56,12 @@ class AuraSpeech:
         """No more text. Raises VendorUnavailable."""
         async with self._sending:
             self._is_finished = True
-            if self._groups.has_unflushed and self._socket is not None:
-                await self._flush(self._socket)
+            socket = self._socket
+            if self._groups.has_unflushed and socket is not None and socket.flushes_left:
+                await self._flush(socket)
             self._wake()
+        # Without a flush left it waits for what is spoken now; there is nothing to wait for where all is.
+        await self._flush_what_waits()
 
     async def cancel(self) -> None:
         """Stop; what still comes is dropped. Idempotent."""
@@ -119,20 +123,35 @@ class AuraSpeech:
             is_of_use = not socket.is_dead and socket.flushes_left > FLUSHES_KEPT
             if not is_of_use:
                 self._give_back(is_clear=not socket.is_dead)
-        if self._socket is None:
-            self._socket = await self._sockets.lend()
-            self._socket.listen(self._inbox)
-        return self._socket
+        return self._socket if self._socket is not None else await self._borrow()
 
     async def _flush_what_waits(self) -> None:
         """Text that was saved a flush has nothing before it any more: it is due."""
         async with self._sending:
             socket = self._socket
             if self._groups.is_quiet and self._groups.has_unflushed and socket is not None:
-                await self._flush(socket)
+                await self._flush(socket if socket.flushes_left else await self._moved())
+
+    async def _moved(self) -> AuraSocket:
+        """Another socket has the text that this one has no flush left for: cleared, it says nothing of it."""
+        self._give_back(is_clear=False)
+        socket = await self._borrow()
+        for text in self._unflushed:
+            await _speak(socket, text)
+        return socket
+
+    async def _borrow(self) -> AuraSocket:
+        socket = await self._sockets.lend()
+        if self._is_over:  # cancelled meanwhile, and nobody would give it back
+            self._sockets.give_back(socket, is_clear=True)
+            raise VendorUnavailable(VENDOR, "cancelled")
+        self._socket = socket
+        socket.listen(self._inbox)
+        return socket
 
     async def _flush(self, socket: AuraSocket) -> None:
         self._groups.flush_sent()
+        self._unflushed.clear()
         self._wake()  # whoever waits for nothing waits for audio from here on
         await socket.flush()
 
@@ -145,3 +164,8 @@ class AuraSpeech:
             self._socket.listen(None)
             self._sockets.give_back(self._socket, is_clear=is_clear)
             self._socket = None
+
+
+async def _speak(socket: AuraSocket, text: str) -> None:
+    for piece in textwrap.wrap(text, LONGEST_SPEAK - 1) or [text]:
+        await socket.speak(f"{piece} ")

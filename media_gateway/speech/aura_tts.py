@@ -8,14 +8,16 @@ the flush limit counts per socket, and an idle socket is closed after a while; t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 
 import structlog
 
 from media_gateway.errors import VendorUnavailable
+from media_gateway.metrics.ports import NoMeter, VendorMeter
 from media_gateway.speech.aura_socket import VENDOR, AuraSocket
 from media_gateway.speech.aura_speech import AuraSpeech
 from media_gateway.speech.vendor_socket import open_socket
@@ -45,8 +47,13 @@ class AuraTextToSpeech:
         warm: int = 2,
         most: int = 40,
         audio_within_s: float = AUDIO_WITHIN_S,
+        meter: VendorMeter | None = None,
     ) -> None:
-        """`warm`: open sockets that nobody speaks on; `most`: sockets in all, the account's limit."""
+        """`warm`: open sockets that nobody speaks on; `most`: sockets in all, the account's limit.
+
+        `meter` is told of the sockets that are opened.
+        """
+        self._meter = meter or NoMeter()
         query = {"model": model, "encoding": "mulaw", "sample_rate": "8000", "container": "none"}
         self._url = f"{base_url}/v1/speak?{urlencode(query)}"
         self._api_key = api_key
@@ -59,6 +66,11 @@ class AuraTextToSpeech:
         self._tidying: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._lack = asyncio.Event()
+
+    @property
+    def pool(self) -> Mapping[str, int]:
+        """Sockets that wait for a reply, and those that are at one."""
+        return {"free": len(self._free), "speaking": len(self._lent)}
 
     def keep_warm(self) -> None:
         """Open the spare sockets now, and again whenever there are fewer."""
@@ -115,17 +127,21 @@ class AuraTextToSpeech:
 
     async def _open(self) -> AuraSocket:
         there = len(self._free) + len(self._lent) + self._opening
-        if there >= self._most and self._free:
-            self._spawn(self._free.pop(0).close())  # it was flushed too often to be of use now
+        tired = [socket for socket in self._free if socket.flushes_left < FLUSHES_LEAST]
+        if there >= self._most and tired:
+            self._free.remove(tired[0])
+            self._spawn(tired[0].close())
         elif there >= self._most:
             reason = f"all {there} sockets that are allowed are in use"
             raise VendorUnavailable(VENDOR, reason, is_full=True)
         self._opening += 1
+        began_s = perf_counter()
         try:
             headers = {"Authorization": f"Token {self._api_key}"}
             socket = await open_socket(VENDOR, self._url, headers, within_s=OPEN_WITHIN_S)
         finally:
             self._opening -= 1
+        self._meter.connected(VENDOR, perf_counter() - began_s)
         return AuraSocket(socket)
 
     def _fit(self) -> list[AuraSocket]:
@@ -152,7 +168,8 @@ class AuraTextToSpeech:
                     self._free.append(await self._open())
                 wait_s = LOOK_EVERY_S
             except VendorUnavailable as error:
-                log.warning("socket_not_opened", vendor=VENDOR, reason=error.reason)
+                if not error.is_full:
+                    log.warning("socket_not_opened", vendor=VENDOR, reason=error.reason)
                 wait_s = max(min(MOST_WAIT_S, 2 * wait_s), error.retry_after_s or 0.0)
                 await asyncio.sleep(wait_s)
                 continue

@@ -66,7 +66,8 @@ class CartesiaSpeech:
         """No more text. Raises VendorUnavailable."""
         async with self._sending:
             self._is_finished = True
-            if self._context.is_ended or (self._context.is_quiet and self._socket.is_dead):
+            is_gone = self._socket.is_dead or not self._context.takes_text(self._loop.time())
+            if self._context.is_quiet and is_gone:  # there is nothing left for it to end
                 await self._inbox.put({"type": "done", "context_id": self._context.context_id})
             else:
                 await self._send(transcript="", **{"continue": False})

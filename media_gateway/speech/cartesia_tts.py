@@ -8,6 +8,7 @@ the real service here; that an expired context answers with `error` or `done` is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from time import perf_counter
 
 import structlog
@@ -65,6 +66,12 @@ class CartesiaTextToSpeech:
         self._slots: list[CartesiaSocket | None] = [None] * sockets
         self._opening = [asyncio.Lock() for _ in self._slots]
         self._keepers: list[asyncio.Task[None]] = []
+
+    @property
+    def pool(self) -> Mapping[str, int]:
+        """Open sockets, and the replies on all of them, those included that were cut and still ebb."""
+        live = [socket for socket in self._slots if socket is not None and not socket.is_dead]
+        return {"open": len(live), "speaking": sum(socket.contexts for socket in live)}
 
     def keep_warm(self) -> None:
         """Open the sockets now, and again whenever one ends: the service closes those that are idle for five minutes."""

@@ -21,7 +21,8 @@ class Transcript:
     until_ms: int | None = None
     """Of a final: where its span ends, in ms of all audio that was sent to the recognition. None: the vendor tells no times."""
     eager_end_of_turn: bool = False
-    """The vendor believes, less firmly, that the turn is over with these words; the next transcript says if it still does."""
+    """The vendor believes, less firmly, that the turn is over with these words; the next one that is not final says if it
+    still does. The text is empty where all of them are final."""
 
 
 class Recognition(Protocol):

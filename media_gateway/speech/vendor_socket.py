@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
@@ -49,7 +52,7 @@ def refusal(vendor: str, status: int, headers: Headers | None = None) -> VendorU
         vendor,
         reason,
         is_lasting=status in REFUSED_FOR_GOOD,
-        retry_after_s=_retry_after_s(headers) if status in (429, 503) else None,
+        retry_after_s=retry_after_s(headers) if status in (429, 503) else None,
     )
 
 
@@ -60,7 +63,14 @@ def closed(vendor: str, socket: ClientConnection) -> VendorUnavailable:
     return VendorUnavailable(vendor, f"socket closed {how}"[:120])
 
 
-def _retry_after_s(headers: Headers | None) -> float | None:
-    """The header's seconds; a date, or nonsense, is none."""
+def retry_after_s(headers: Headers | None) -> float | None:
+    """The header's seconds in either of its forms, within bounds; nonsense is none."""
     text = headers.get("Retry-After", "") if headers is not None else ""
-    return min(LONGEST_RETRY_AFTER_S, float(text)) if text.isdecimal() else None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else min(LONGEST_RETRY_AFTER_S, max(0.0, seconds))

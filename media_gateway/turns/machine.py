@@ -44,6 +44,7 @@ from media_gateway.turns.types import (
     SpeechStarted,
     SpeechStopped,
     TurnCounts,
+    VendorEagerEnd,
     VendorEndOfTurn,
 )
 from media_gateway.turns.words import normalised
@@ -124,6 +125,8 @@ class TurnMachine(Moves):
                 self._caller.awaits_words = False
                 self._evidence.vendor_ended(self._now)
                 return self._close_if_over()
+            case VendorEagerEnd():
+                return self._drop_ahead() if event.is_taken_back else self._answer_ahead()
             case RecogniserLost():
                 self._caller.recogniser_lost()
                 return self._close_if_over()
@@ -288,12 +291,14 @@ class TurnMachine(Moves):
 
     def _end_estimated(self, p: float) -> list[Command]:
         self._evidence.estimated(p, self._now)
+        if not self._is_last and (closed := self._close_if_over()):
+            return closed
+        return self._answer_ahead() if p >= self._policy.eager_p else []
+
+    def _answer_ahead(self) -> list[Command]:
+        """The turn may be over: begin the answer to its words, if there are any."""
         words = self._caller.words
         if self._floor not in (Floor.CALLER, Floor.PAUSE) or self._is_last or not words:
-            return []
-        if closed := self._close_if_over():
-            return closed
-        if p < self._policy.eager_p:
             return []
         flush = self._flush() if self._caller.flush_at is not None else []
         if not self._ahead.may_begin(words):

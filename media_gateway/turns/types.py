@@ -81,6 +81,14 @@ class VendorEndOfTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorEagerEnd:
+    """The recogniser believes, less firmly, that the turn ends here (Flux `EagerEndOfTurn`), or believes it no more."""
+
+    is_taken_back: bool = False
+    """He goes on (Flux `TurnResumed`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DtmfHeard:
     """The caller pressed a key."""
 
@@ -173,6 +181,7 @@ Event = (
     | FinalWords
     | EndOfTurnEstimated
     | VendorEndOfTurn
+    | VendorEagerEnd
     | DtmfHeard
     | AgentTurnOpened
     | AgentWords

@@ -9,6 +9,8 @@ from twilio.twiml.voice_response import VoiceResponse
 from media_gateway.stream_token import nonce_of
 from workflows.contracts.payloads import AfterStream, NextStep
 
+ONE_MOMENT = "One moment please."
+
 
 def media_url(public_url: str) -> str:
     """The media socket's address: the public URL with `ws` for `http`, `wss` for `https`. No query: Twilio drops it."""
@@ -31,7 +33,7 @@ def wait(public_url: str, call_id: str, nonce: str, *, waited: int) -> str:
     """Keep the caller for a moment, then ask again what follows."""
     response = VoiceResponse()
     if waited == 1:
-        response.say("One moment please.")
+        response.say(ONE_MOMENT)
     response.pause(length=2)
     response.redirect(stream_end_url(public_url, call_id, nonce, waited=waited), method="POST")
     return str(response)
@@ -45,9 +47,13 @@ def apologise(text: str) -> str:
     return str(response)
 
 
-def connect_stream(public_url: str, call_id: str, token: str, *, pause_s: int = 0) -> str:
+def connect_stream(
+    public_url: str, call_id: str, token: str, *, pause_s: int = 0, says_wait: bool = False
+) -> str:
     """Hand the call's audio to a gateway; when the stream ends the carrier asks `stream-end` what comes next."""
     response = VoiceResponse()
+    if says_wait:
+        response.say(ONE_MOMENT)
     if pause_s:
         response.pause(length=pause_s)
     action = stream_end_url(public_url, call_id, nonce_of(token))
@@ -72,13 +78,17 @@ def hang_up() -> str:
     return str(response)
 
 
-def after_stream(public_url: str, call_id: str, after: AfterStream, token: str) -> str:
-    """What follows a media stream, as the workflow decided."""
+def after_stream(
+    public_url: str, call_id: str, after: AfterStream, token: str, *, is_mute: bool = False
+) -> str:
+    """What follows a media stream, as the workflow decided. `is_mute`: the agent had no voice, so the carrier's says one word."""
     match after.step:
         case NextStep.HANG_UP:
             return hang_up()
         case NextStep.RECONNECT:
-            return connect_stream(public_url, call_id, token, pause_s=after.pause_s)
+            return connect_stream(
+                public_url, call_id, token, pause_s=after.pause_s, says_wait=is_mute
+            )
         case NextStep.DIAL:
             response = VoiceResponse()
             response.dial(after.number)

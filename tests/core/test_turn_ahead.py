@@ -37,6 +37,7 @@ from media_gateway.turns.types import (
     SpeechStarted,
     SpeechStopped,
     TurnPolicy,
+    VendorEagerEnd,
 )
 from tests.core.turn_driver import POLICY, Driver, opened
 
@@ -291,3 +292,22 @@ def test_an_opener_of_a_dropped_answer_counts_for_nothing() -> None:
     driver.at(2740, EndOfTurnEstimated(p=0.95))
     assert isinstance(driver.said[-1][1], BeginReply)
     assert [ms for ms, _ in driver.commands(CommitReply)] == []
+
+
+def test_the_recognisers_eager_end_begins_an_answer_as_the_ears_belief_does() -> None:
+    driver = _paused().at(2120, VendorEagerEnd())
+    assert _begun(driver) == [(2120, AHEAD)]
+    assert driver.machine.floor is Floor.PAUSE, "it ends no turn"
+
+
+def test_an_eager_end_that_is_taken_back_takes_the_answer_with_it() -> None:
+    driver = _paused().at(2120, VendorEagerEnd()).at(2200, VendorEagerEnd(is_taken_back=True))
+    assert _begun(driver) == [(2120, AHEAD), (2200, DropReply(reply_id=2))]
+    assert driver.at(2210, VendorEagerEnd(is_taken_back=True)).since(2210) == []
+
+
+def test_an_eager_end_of_nothing_or_over_a_reply_begins_nothing() -> None:
+    assert _begun(opened().at(1500, SpeechStarted()).at(1600, VendorEagerEnd())) == []
+    answered = _paused().at(2120, VendorEagerEnd()).at(9000)
+    begun = _begun(answered)
+    assert _begun(answered.at(9001, VendorEagerEnd())) == begun

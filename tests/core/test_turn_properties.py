@@ -42,6 +42,7 @@ from media_gateway.turns.types import (
     ScriptEnded,
     SpeechStarted,
     SpeechStopped,
+    VendorEagerEnd,
     VendorEndOfTurn,
 )
 from tests.core.turn_driver import POLICY, Driver
@@ -78,6 +79,8 @@ _CALLER: list[Event | News] = [
     *[EndOfTurnEstimated(p=p) for p in (0.0, 0.3, 0.5, 0.5, 0.6, 0.9, 1.0)],
     VendorEndOfTurn(),
     VendorEndOfTurn(),
+    VendorEagerEnd(),
+    VendorEagerEnd(is_taken_back=True),
 ]
 _AGENT: list[Event | News] = [
     *[News("started", flag=True)] * 10,

@@ -160,9 +160,10 @@ class FakeRecognition:
         self._queue: asyncio.Queue[Transcript | VendorUnavailable | None] = asyncio.Queue()
         self.heard = bytearray()
 
-    def interim(self, text: str) -> None:
-        """Words that are not finished."""
-        self._queue.put_nowait(Transcript(text=text, is_final=False))
+    def interim(self, text: str, *, is_eager: bool = False) -> None:
+        """Words that are not finished; `is_eager`: the turn may end with them."""
+        told = Transcript(text=text, is_final=False, eager_end_of_turn=is_eager)
+        self._queue.put_nowait(told)
 
     def final(self, text: str) -> None:
         """Words that are finished."""

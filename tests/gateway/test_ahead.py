@@ -217,3 +217,23 @@ async def test_a_key_over_an_answer_begun_ahead_takes_its_place(gateway: Gateway
     assert [turn.kind for turn in turns] == [TurnKind.OPENING, TurnKind.DTMF]
     assert turns[1].caller_words == "yes sure"
     assert "taken you off our list" in turns[1].heard_words
+
+
+async def test_the_recognisers_eager_end_begins_an_answer_and_taken_back_it_drops_it(
+    gateway: Gateway,
+) -> None:
+    gateway.dialogue.replies.append(YES)
+    line, ear, recognition = await opened(gateway)
+    said = len(gateway.voice.said)
+    ear.sound(True)
+    recognition.interim("yes sure", is_eager=True)
+    recognition.interim("yes sure", is_eager=True)
+    await line.until(lambda: len(gateway.voice.said) >= said + 2)
+    recognition.interim("yes sure")
+    await line.until(lambda: gateway.voice.cancelled > 0)
+    assert line.messages == []
+    assert len(gateway.dialogue.requests) == 1
+    await line.hang_up()
+    await gateway.link.until_lost()
+    found = await totals(gateway)
+    assert (found["ahead_begun"], found["ahead_dropped"]) == (1, 1)

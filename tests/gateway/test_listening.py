@@ -79,3 +79,25 @@ async def test_a_recogniser_that_asks_us_to_wait_is_not_asked_before(
         await recogniser.has_answered.wait()
     assert loop.time() - began_s >= 0.39
     await stopped(running)
+
+
+async def test_what_no_stream_has_said_a_word_of_is_heard_again_by_the_next() -> None:
+    first, second = FakeRecognition([]), FakeRecognition([])
+    told: list[str] = []
+    recogniser = Recogniser(first, second)
+    listening = Listening(recogniser, (), lambda one: told.append(one.text), lambda: None)
+    running = asyncio.create_task(listening.run())
+    async with asyncio.timeout(5):
+        while listening._recognition is None:
+            await asyncio.sleep(0)
+        listening.hear(b"told")
+        first.interim("we own")
+        while not told:
+            await asyncio.sleep(0)
+        listening.hear(b"untold")
+        first.break_off()
+        await recogniser.has_answered.wait()
+        while listening._recognition is None:
+            await asyncio.sleep(0)
+    assert bytes(second.heard) == b"untold", "and what was told, counts as it stands"
+    await stopped(running)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import pytest
 
+from media_gateway import speaker
 from media_gateway.errors import VendorUnavailable
 from media_gateway.failover.breaker import BreakerPolicy
+from media_gateway.failover.patience import FailoverPolicy
 from media_gateway.failover.provider import Provider
 from media_gateway.failover.text_to_speech import FailoverTextToSpeech
 from media_gateway.failover.voices import Voice, probe_voice
 from media_gateway.speech.ports import SegmentDone, SpokenAudio, TextToSpeech, WordTime
 from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import FakeLines
+from workflows.contracts.payloads import AfterStream, NextStep
 
 WORD_MS = 100
+PATIENCE = FailoverPolicy(first_audio_s=0.25, give_up_s=0.7)
+"""Both shorter than these tests' wait for the model's answer, as they are in a call."""
 YES: tuple[str, dict[str, str], list[str]] = ("permission_given", {}, ["Thank you."])
 
 
@@ -30,6 +36,8 @@ class Mouth:
         self.breaks_after: int | None = None
         """Words, once; then the stream breaks off."""
         self.is_away = False
+        self.is_mute = False
+        """Takes words, and says nothing."""
 
     async def begin(self) -> MouthSpeech:
         if self.is_away:
@@ -49,6 +57,8 @@ class MouthSpeech:
 
     async def say(self, segment: int, text: str) -> None:
         self._mouth.said.append(text)
+        if self._mouth.is_mute:
+            return
         for n, word in enumerate(text.split()):
             if n == self._mouth.breaks_after:
                 self._mouth.breaks_after = None
@@ -63,7 +73,8 @@ class MouthSpeech:
         self._queue.put_nowait(SegmentDone(segment=segment))
 
     async def finish(self) -> None:
-        self._queue.put_nowait(None)
+        if not self._mouth.is_mute:
+            self._queue.put_nowait(None)
 
     async def cancel(self) -> None:
         self._queue.put_nowait(None)
@@ -94,7 +105,8 @@ def mouth(two: Two) -> TextToSpeech:
         [
             Voice(provider=Provider("one", two.first, probe_voice, policy), lines=two.lines[0]),
             Voice(provider=Provider("two", two.second, probe_voice, policy), lines=two.lines[1]),
-        ]
+        ],
+        PATIENCE,
     )
 
 
@@ -150,3 +162,28 @@ async def test_when_both_are_away_lines_that_were_spoken_before_keep_the_call_al
     await line.hang_up()
     await gateway.link.until_lost()
     assert gateway.link.turns[1].heard_words == question
+
+
+async def test_when_no_voice_sounds_the_carrier_speaks_as_soon_as_they_are_given_up(
+    gateway: Gateway, two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker, "VOICE_LATE_MS", 500)
+    line = await gateway.stream()
+    await line.agent_done()
+    two.first.is_mute = two.second.is_mute = True
+    gateway.dialogue.replies.append(YES)
+    gateway.recogniser.words.append("yes sure")
+    line.speak(300)
+    await line.until(lambda: bool(two.second.said))
+    asked_s = asyncio.get_running_loop().time() - PATIENCE.first_audio_s
+    await line.until(line.closed.is_set)
+    assert asyncio.get_running_loop().time() - asked_s < PATIENCE.give_up_s + 0.5
+    assert two.second.said == ["Thank you.", "Do you own the house you live in?"], "once each"
+    assert speaker.VOICE_LATE_MS < 1000 * FailoverPolicy().give_up_s < 3000 - 500
+    await gateway.link.until_lost()
+    gateway.link.after = AfterStream(step=NextStep.RECONNECT)
+    answer = await gateway.post("/twilio/stream-end?call_id=call-1&stream=n1", {"CallSid": "CA1"})
+    tags = [element.tag for element in ElementTree.fromstring(answer.text)]
+    assert tags == ["Say", "Connect", "Hangup"], "not silent until the next stream has a voice"
+    again = await gateway.post("/twilio/stream-end?call_id=call-1&stream=n2", {"CallSid": "CA1"})
+    assert ElementTree.fromstring(again.text)[0].tag == "Connect"

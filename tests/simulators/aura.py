@@ -69,7 +69,7 @@ class _Session:
     async def asked(self, request: dict[str, Any]) -> None:
         match request["type"]:
             case "Speak":
-                if len(request["text"]) > 2001:
+                if len(request["text"]) > 2000:
                     await self._socket.close(1008, "DATA-0001")
                 self._text.append(request["text"].strip())
             case "Flush":

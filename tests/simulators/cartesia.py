@@ -53,7 +53,7 @@ class Cartesia:
     contexts: dict[str, _Context] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     expired: int = 0
-    """Texts that came for a context that was given up."""
+    """Requests that came for a context that was given up."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -97,8 +97,7 @@ class Cartesia:
             self.steps.wrong.append("other settings within a context")
         now_s = asyncio.get_running_loop().time()
         quiet_s = context.quiet_since_s
-        has_text = bool(request["transcript"])
-        if quiet_s is not None and has_text and now_s - quiet_s > self.expires_s:
+        if quiet_s is not None and now_s - quiet_s > self.expires_s:
             context.is_closed = True
             self.expired += 1
         if context.is_closed:

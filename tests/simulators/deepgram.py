@@ -10,7 +10,7 @@ import asyncio
 import http
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -117,8 +117,13 @@ async def deepgram(*plan: Connection) -> AsyncIterator[Deepgram]:
         assert socket.request is not None
         made.sockets.append(socket)
         served = _Socket(made, socket, planned[socket])
-        with suppress(ConnectionClosed):
+        try:
             await served.run()
+        except ConnectionClosed:
+            pass
+        except Exception as error:
+            made.wrong.append(f"what the service cannot make sense of: {error!r}")
+            raise
         served.check()
 
     # A client that is cut off is not waited for: with its audio still queued the server would not see that it is gone.
@@ -164,6 +169,7 @@ class _Socket:
         self._socket = socket
         self._connection = connection
         self._number = len(made.audio_ms)
+        self._is_broken = False
         made.audio_ms.append(0.0)
         made.controls.append([])
         query = dict(made.queries[made.opened - 1])
@@ -201,6 +207,7 @@ class _Socket:
         return False
 
     async def _break(self) -> None:
+        self._is_broken = True
         await self._made.told()
         if self._connection.code is None:
             self._socket.transport.abort()
@@ -229,7 +236,9 @@ class _Socket:
             await self._socket.send(text)
 
     def check(self) -> None:
-        """That all controls that were expected came, and no other."""
+        """That all controls that were expected came, and no other, and that it broke where it was to."""
+        if self._connection.break_at_ms is not None and not self._is_broken:
+            self._made.wrong.append(f"connection {self._number + 1}: never broke")
         wanted = self._connection.controls
         got = tuple(self._made.controls[self._number])
         if wanted is not None and got != wanted:

@@ -35,8 +35,13 @@ async def serving(
         return response
 
     async def run(socket: ServerConnection) -> None:
-        with suppress(ConnectionClosed):
+        try:
             await connected(socket)
+        except ConnectionClosed:
+            pass
+        except Exception as error:
+            steps.wrong.append(f"what the service cannot make sense of: {error!r}")
+            raise
 
     server = await serve(run, "127.0.0.1", 0, process_request=shake, compression=None)
     try:

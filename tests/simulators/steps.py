@@ -92,8 +92,9 @@ class WordSounds:
     _next: itertools.count[int] = field(default_factory=lambda: itertools.count())
 
     def of(self, word: str) -> bytes:
-        value = self._bytes.setdefault(word, self.first_byte + next(self._next))
-        return bytes([value]) * self.ms_per_word * BYTES_PER_MS
+        if word not in self._bytes:
+            self._bytes[word] = self.first_byte + next(self._next)
+        return bytes([self._bytes[word]]) * self.ms_per_word * BYTES_PER_MS
 
     def read(self, byte: int) -> str | None:
         return next((word for word, value in self._bytes.items() if value == byte), None)

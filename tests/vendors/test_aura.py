@@ -10,6 +10,7 @@ import pytest
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech import aura_socket, aura_speech, aura_tts
+from media_gateway.speech.aura_speech import LONGEST_SPEAK
 from media_gateway.speech.aura_tts import AuraTextToSpeech
 from tests.simulators.aura import Aura, aura
 from tests.simulators.steps import Connect, Fault, Say, heard
@@ -225,3 +226,72 @@ async def test_no_more_sockets_are_opened_than_the_account_allows() -> None:
             await tts.begin()
         await spoken(first, ONE)
         await (await tts.begin()).cancel()
+
+
+async def test_a_reply_that_runs_out_of_flushes_goes_on_with_another_socket() -> None:
+    texts = [f"Number {n}." for n in range(22)]
+    says = [Say(text=text) for text in texts]
+    says[19] = Say(text=texts[19], fault=Fault(after_words=1, late_s=0.2))
+    async with aura(*[Connect()] * 2, *says) as service, voice(service) as tts:
+        speech = await tts.begin()
+        hearing = Listener()
+        listening = asyncio.create_task(hearing.listen(speech))
+        for n in range(20):
+            await speech.say(n, texts[n])
+        await until(lambda: service.sent.count("Flush") == 20 and hearing.audio.get(19))
+        await speech.say(20, texts[20])
+        await until(lambda: 19 in hearing.done)
+        await speech.say(21, texts[21])
+        await speech.finish()
+        await listening
+        assert service.warnings == 0
+        assert hearing.words(service.sounds) == " ".join(texts)
+        assert hearing.done == list(range(22))
+        await until(lambda: len(tts._free) == 2 and not tts._lent)
+
+
+async def test_a_text_of_the_greatest_length_is_sent_in_two() -> None:
+    words = ["word"] * 399
+    whole = " ".join([*words, "and", "z"])
+    assert len(whole) == LONGEST_SPEAK
+    async with (
+        aura(Connect(), Say(text=whole[:-2]), Say(text="z")) as service,
+        voice(service) as tts,
+    ):
+        hearing = await spoken(await tts.begin(), whole)
+        assert hearing.words(service.sounds).endswith("and z")
+
+
+async def test_with_all_sockets_in_use_none_that_is_of_use_is_closed_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aura_tts, "LOOK_EVERY_S", 0.01)
+    async with (
+        aura(*[Connect()] * 2, Say(text=ONE)) as service,
+        voice(service, warm=2, most=2) as tts,
+    ):
+        speech = await tts.begin()
+        tts.keep_warm()
+        await service.until(lambda: len(service.sockets) == 2)
+        await spoken(speech, ONE)
+        await until(lambda: len(tts._free) == 2)
+        assert "Close" not in service.sent
+
+
+async def test_a_turn_that_is_cancelled_while_it_waits_for_a_socket_keeps_none() -> None:
+    async with aura(Connect(), Connect(), Say(text=ONE)) as service, voice(service) as tts:
+        speech = await tts.begin()
+        hearing = Listener()
+        listening = asyncio.create_task(hearing.listen(speech))
+        await speech.say(0, ONE)
+        await until(lambda: hearing.done)
+        await service.sockets[0].close(1011, "NET-0001")
+        await until(lambda: speech._socket is None)
+        saying = asyncio.create_task(speech.say(1, TWO))
+        await asyncio.sleep(0)
+        await speech.cancel()
+        with pytest.raises(VendorUnavailable, match="cancelled"):
+            await saying
+        await listening
+        assert not tts._lent
+        assert len(tts._free) == 1

@@ -350,3 +350,20 @@ async def test_a_cancelled_turn_counts_against_the_account_until_the_service_is_
             await tts.begin()
         await asyncio.sleep(0.15)
         await (await tts.begin()).cancel()
+
+
+async def test_the_end_of_a_turn_is_not_told_to_a_context_that_has_expired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cartesia_context, "FRESH_FOR_S", 0.05)
+    async with cartesia(Connect(), Say(text=ONE), expires_s=0.1) as service, voice(service) as tts:
+        speech = await tts.begin()
+        hearing = Listener()
+        listening = asyncio.create_task(hearing.listen(speech))
+        await speech.say(0, ONE)
+        await until(lambda: hearing.done)
+        await asyncio.sleep(0.15)
+        await speech.finish()
+        await listening
+        assert hearing.words(service.sounds) == ONE
+        assert (len(service.contexts), service.expired) == (1, 0)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
 import structlog
 
 from media_gateway.errors import VendorUnavailable
 from media_gateway.speech.deepgram_listen import stream as stream_module
-from media_gateway.speech.deepgram_listen.socket import CLOSE_WITHIN_S
 from media_gateway.speech.deepgram_stt import DeepgramSpeechToText
 from media_gateway.speech.ports import Transcript
+from media_gateway.speech.vendor_socket import CLOSE_WITHIN_S
 from tests.simulators.deepgram import Connection, deepgram
-from tests.simulators.deepgram_nova import results
+from tests.simulators.deepgram_nova import NovaRecogniser, results
 from tests.simulators.spoken import WORDS, Heard, silence, spoken
 from tests.vendors.listening_in import listening, recogniser
 from tests.vendors.server import Vendor, vendor
+from tests.vendors.test_cartesia import until
 
 SENTENCE = [2, 3, 4, 5, 6]
 WE_OWN_IT = " ".join(WORDS[number] for number in SENTENCE)
@@ -107,7 +109,16 @@ async def test_a_refusal_says_whether_to_try_again(status: int, is_lasting: bool
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "seconds"), [("7", 7.0), ("soon", None), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0)]
+    ("retry_after", "seconds"),
+    [
+        ("7", 7.0),
+        ("99999", 60.0),
+        ("inf", 60.0),
+        ("nan", None),
+        ("soon", None),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0),
+        ("Wed, 01 Jan 2200 00:00:00 GMT", 60.0),
+    ],
 )
 async def test_a_busy_account_says_how_long(retry_after: str, seconds: float | None) -> None:
     async with deepgram(Connection(refuse=429, retry_after=retry_after)) as there:
@@ -165,6 +176,63 @@ async def test_a_final_out_of_order_is_told_once_and_counted() -> None:
         await listened.until(lambda: len(listened.told) == 2)
     assert listened.finals == "second first"
     assert listened.stt.counts.late == 1
+
+
+async def test_an_interim_that_comes_after_its_final_is_not_told_again() -> None:
+    def said(word: str, end_ms: int, **flags: bool) -> str:
+        heard = Heard(text=word, begin_ms=0, end_ms=end_ms, is_over=True)
+        return results([heard], 0, end_ms, **flags)
+
+    plan = Connection(says_first=(said("first", 1000, is_final=True), said("fir", 800)))
+    async with deepgram(plan) as there, listening(recogniser(there)) as listened:
+        await listened.until(lambda: listened.told)
+        await until(lambda: listened.stt.counts.late)
+    assert [told.text for told in listened.told] == ["first"]
+
+
+async def test_a_final_that_cannot_be_read_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = NovaRecogniser._final
+    spoiled: list[str] = []
+
+    def spoil_first(self: NovaRecogniser, *arguments: Any, **flags: Any) -> str:
+        text = whole(self, *arguments, **flags)
+        if spoiled:
+            return text
+        spoiled.append(text)
+        return text[:-40]
+
+    monkeypatch.setattr(NovaRecogniser, "_final", spoil_first)
+    numbers = list(range(2, 22))
+    async with (
+        deepgram(Connection(), Connection()) as there,
+        listening(recogniser(there)) as listened,
+    ):
+        await listened.speak(spoken(numbers) + silence(1600))
+        await listened.until(lambda: len(listened.finals.split()) >= len(numbers))
+    assert listened.finals.split() == [WORDS[number] for number in numbers]
+    assert listened.stt.counts.malformed == 1
+
+
+async def test_times_that_are_rounded_up_cost_no_connection() -> None:
+    async with deepgram() as there, listening(recogniser(there)) as listened:
+        listened.stream.send(silence(20))
+        await there.until(lambda: there.audio_ms[0] == 20)
+        listened.stream.send(silence(20))
+        listened.stream._read(results([], 0, 21, is_final=True))  # the writer had no turn yet
+        await there.until(lambda: there.audio_ms[0] == 40)
+        await listened.speak(spoken(SENTENCE) + silence(600))
+        await listened.until(lambda: listened.finals)
+    assert listened.stt.counts.reconnects == 0
+
+
+async def test_speech_that_comes_all_at_once_may_be_answered_in_its_own_time() -> None:
+    async with (
+        deepgram(Connection(latency_s=0.6)) as there,
+        listening(recogniser(there)) as listened,
+    ):
+        listened.stream.send(spoken(list(range(2, 22))))
+        await listened.until(lambda: listened.told)
+    assert listened.stt.counts.silent_sockets == 0
 
 
 async def test_a_slow_recogniser_is_waited_for() -> None:

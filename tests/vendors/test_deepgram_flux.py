@@ -90,6 +90,9 @@ async def test_audio_that_stops_is_followed_by_silence_so_that_the_turn_can_end(
             listened.stream.send(spoken(SENTENCE))
         await listened.until(lambda: listened.finals)
     assert listened.finals == " ".join([WE_OWN_IT] * 3)
+    until_ms = listened.told[-1].until_ms
+    assert until_ms is not None
+    assert until_ms <= 3 * len(spoken(SENTENCE)) / 8, "of the audio that was sent"
 
 
 # --- the reading by itself --------------------------------------------------------------------------
@@ -197,3 +200,14 @@ def test_what_cannot_be_read_is_malformed(message: str) -> None:
 def test_a_fatal_error_is_told_by_its_code_alone() -> None:
     read = reading().read('{"type": "Error", "code": "INTERNAL", "description": "we own it"}')
     assert (read.oddity, read.code, read.transcripts) == (Oddity.ERROR, "INTERNAL", ())
+
+
+def test_an_eager_end_is_told_though_all_its_words_are_final() -> None:
+    flux = reading()
+    flux.finish_at(500)
+    told = flux.read(turn_info(1, "Update", 0, "we own it")).transcripts
+    assert [(t.text, t.from_finalize) for t in told] == [("we own it", True)]
+    told = flux.read(turn_info(2, "EagerEndOfTurn", 0, "we own it")).transcripts
+    assert told == (Transcript(text="", is_final=False, eager_end_of_turn=True),)
+    told = flux.read(turn_info(3, "TurnResumed", 0, "we own it")).transcripts
+    assert told == (Transcript(text="", is_final=False),)

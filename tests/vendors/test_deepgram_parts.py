@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media_gateway.speech.deepgram_listen.added_silence import AddedSilence
+from media_gateway.speech.deepgram_listen.nova import NovaReading
 from media_gateway.speech.deepgram_listen.options import ListenOptions, fitting
 from media_gateway.speech.deepgram_listen.unfinished import UnfinishedAudio
 from media_gateway.speech.deepgram_listen.watch import ANSWER_WITHIN_S, SocketWatch
+from tests.simulators.deepgram_nova import results
 from tests.simulators.spoken import silence, spoken
 
 SPEECH = spoken([8])[: 160 * 8]
@@ -59,26 +62,48 @@ def watch() -> SocketWatch:
 def test_silence_never_kills_a_socket() -> None:
     watched = watch()
     for _ in range(1000):
-        watched.heard(silence(20))
+        watched.heard(silence(20), 0.0)
     watched.asked(0.0)
     assert not watched.is_dead(1000.0)
 
 
 def test_speech_without_an_answer_does() -> None:
     watched = watch()
-    for _ in range(12):
-        watched.heard(SPEECH)
-    assert not watched.is_dead(0.0)
-    watched.heard(SPEECH)
-    assert watched.is_dead(0.0)
+    for number in range(12):
+        watched.heard(SPEECH, 0.16 * number)
+    assert not watched.is_dead(2.0)
+    watched.heard(SPEECH, 2.0)
+    assert watched.is_dead(2.0)
     watched.answered()
-    assert not watched.is_dead(0.0)
+    assert not watched.is_dead(2.0)
+
+
+def test_speech_that_is_sent_at_once_is_given_the_time_that_it_takes_to_say_it() -> None:
+    watched = watch()
+    watched.heard(SPEECH * 20, 10.0)
+    assert not watched.is_dead(11.9)
+    assert watched.is_dead(12.0)
+
+
+def test_silence_of_our_own_counts_in_no_time_that_is_told() -> None:
+    silence = AddedSilence()
+    silence.added(1000, 500)
+    silence.added(2500, 200)
+    assert [silence.without(at) for at in (900, 1000, 1200, 1500, 2500, 2600, 3000)] == [
+        900,
+        1000,
+        1000,
+        1000,
+        2000,
+        2000,
+        2300,
+    ]
 
 
 def test_a_word_and_an_unanswered_finalize_do_it_sooner() -> None:
     watched = watch()
-    watched.heard(SPEECH)
-    watched.heard(SPEECH)
+    watched.heard(SPEECH, 9.0)
+    watched.heard(SPEECH, 9.0)
     watched.asked(10.0)
     assert not watched.is_dead(10.0 + ANSWER_WITHIN_S - 0.01)
     assert watched.is_dead(10.0 + ANSWER_WITHIN_S)
@@ -90,3 +115,26 @@ def test_the_connection_after_a_dead_one_has_to_answer_soon() -> None:
     assert watched.is_dead(10.0 + ANSWER_WITHIN_S)
     watched.answered()
     assert not watched.is_dead(100.0)
+
+
+def test_the_answer_to_an_older_request_is_none_to_the_last() -> None:
+    nova = NovaReading()
+    nova.connected(0)
+    nova.finish_at(1000)
+    nova.finish_at(3000)
+    nova.read(results([], 0, 1000, is_final=True, from_finalize=True))
+    assert nova.wanted_ms == 3000
+    nova.read(results([], 1000, 2990, is_final=True, from_finalize=True))
+    assert nova.wanted_ms is None
+
+
+def test_a_span_that_is_missing_matters_only_where_something_could_not_be_read() -> None:
+    nova = NovaReading()
+    nova.connected(0)
+    nova.read(results([], 0, 1000, is_final=True))
+    assert not nova.read(results([], 2000, 3000, is_final=True)).has_gap
+    nova.read("{")
+    assert not nova.read(results([], 3000, 3500)).has_gap, "it was no final"
+    assert nova.read(results([], 4000, 4500)).has_gap
+    nova.connected(3000)
+    assert not nova.read(results([], 500, 900)).has_gap

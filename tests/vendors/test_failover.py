@@ -327,3 +327,43 @@ async def test_when_no_voice_is_well_a_line_in_any_voice_is_better_than_silence(
         with pytest.raises(VendorUnavailable):
             await Listener().listen(speech)
         assert call.ready("Bye.") == lines[1].ready("Bye.")
+
+
+@asynccontextmanager
+async def one_voice(
+    *steps: Connect | Say,
+) -> AsyncIterator[tuple[Cartesia, FailoverTextToSpeech]]:
+    async with cartesia(*steps) as service:
+        port = CartesiaTextToSpeech(api_key="k", voice_id="joe", base_url=service.url)
+        tts = FailoverTextToSpeech([voice_of("cartesia", port, NoLines(), 60.0)], QUICK)
+        try:
+            yield service, tts
+        finally:
+            await tts.close()
+
+
+@pytest.mark.parametrize("fault", [Fault(after_words=2, close=1011), Fault(close=1000)])
+async def test_an_only_voice_that_breaks_off_goes_on_itself_on_another_socket(fault: Fault) -> None:
+    rest = " ".join(ONE.split()[fault.after_words :])
+    says = (Say(text=ONE, fault=fault), Say(text=rest), Say(text=TWO))
+    async with one_voice(Connect(), Connect(), *says) as (service, tts):
+        hearing = await spoken(await tts.begin(), ONE, TWO)
+        assert hearing.words(service.sounds) == f"{ONE} {TWO}"
+
+
+@pytest.mark.parametrize("connect", [Connect(status=401), Connect(status=429, retry_after="5")])
+async def test_an_only_voice_that_refuses_is_not_asked_twice(connect: Connect) -> None:
+    async with one_voice(connect) as (_, tts):
+        speech = await tts.begin()
+        await speech.say(0, ONE)
+        with pytest.raises(VendorUnavailable, match="HTTP"):
+            await Listener().listen(speech)
+
+
+async def test_an_only_voice_that_breaks_off_again_is_not_asked_for_ever() -> None:
+    breaks = Say(text=ONE, fault=Fault(close=1011))
+    async with one_voice(Connect(), breaks, Connect(), breaks) as (_, tts):
+        speech = await tts.begin()
+        await speech.say(0, ONE)
+        with pytest.raises(VendorUnavailable, match="1011"):
+            await Listener().listen(speech)

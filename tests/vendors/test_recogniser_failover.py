@@ -208,3 +208,46 @@ async def test_a_long_replay_comes_in_few_pieces() -> None:
         await until(lambda: two.streams and two.streams[0].heard)
         assert len(two.streams[0].heard) == 20 * 8000, "the last twenty seconds"
         assert two.streams[0].sends == 20
+
+
+class Fickle(Recogniser):
+    """Opens, and breaks off at once."""
+
+    async def open(self, *, key_terms: Sequence[str] = ()) -> Stream:
+        stream = await super().open(key_terms=key_terms)
+        stream.say.put_nowait(BROKE)
+        return stream
+
+
+async def test_recognisers_that_open_and_break_off_are_not_opened_in_a_circle() -> None:
+    one, two = Fickle(), Fickle()
+    async with listening(one, two) as (_, _said, task):
+        with pytest.raises(VendorUnavailable, match="1011"):
+            await asyncio.wait_for(task, 5)
+        assert len(one.streams) + len(two.streams) <= 4
+
+
+async def test_a_recogniser_is_well_again_when_it_says_something_not_when_it_opens() -> None:
+    one = Recogniser()
+    providers = [provider(one, "one")]
+    stt = FailoverSpeechToText(providers)
+    providers[0].failed(VendorUnavailable("fake", "HTTP 401", is_lasting=True))
+    recognition = await stt.open()
+    assert not providers[0].is_well
+    one.streams[0].say.put_nowait(Transcript(text="Yes.", is_final=True))
+    await anext(aiter(recognition))
+    assert providers[0].is_well
+    await recognition.close()
+    await stt.close()
+
+
+async def test_a_probe_that_is_put_off_meanwhile_is_made_later() -> None:
+    one = Recogniser()
+    made = provider(one, "one")
+    made.failed(VendorUnavailable("fake", "HTTP 401", is_lasting=True))
+    await asyncio.sleep(0)
+    made.succeeded()
+    made.failed(VendorUnavailable("fake", "HTTP 429", retry_after_s=0.2))
+    await until(lambda: made.is_well)
+    assert one.streams, "by a probe"
+    await made.close()

@@ -12,7 +12,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.simulators.aura import aura
 from tests.simulators.cartesia import FORMAT, cartesia
+from tests.simulators.deepgram import Connection, deepgram
 from tests.simulators.steps import Connect, Say, heard
+from tests.vendors.listening_in import recogniser
 from tests.vendors.test_cartesia import ONE, TWO
 
 
@@ -73,3 +75,42 @@ async def test_what_was_not_expected_fails_the_test() -> None:
 
     with pytest.raises(AssertionError, match=r"not expected: .'another connection'"):
         await comes_unasked()
+
+
+async def test_what_a_service_cannot_make_sense_of_fails_the_test() -> None:
+    async def talks_nonsense() -> None:
+        async with aura(Connect()) as service:
+            url = f"{service.url}/v1/speak?model=aura-2&encoding=mulaw&sample_rate=8000"
+            async with connect(url, additional_headers={"Authorization": "Token k"}) as socket:
+                await socket.send(b"audio, to a voice")
+                await socket.wait_closed()
+
+    with pytest.raises(AssertionError, match="cannot make sense of"):
+        await talks_nonsense()
+
+
+async def test_a_recogniser_that_is_sent_nonsense_fails_the_test() -> None:
+    async def talks_nonsense() -> None:
+        async with deepgram() as there:
+            stream = await recogniser(there).open()
+            await stream._socket.send("not json")  # type: ignore[union-attr]
+            await there.sockets[0].wait_closed()
+            await stream.close()
+
+    with pytest.raises(AssertionError, match="cannot make sense of"):
+        await talks_nonsense()
+
+
+async def test_a_break_that_was_planned_and_did_not_come_fails_the_test() -> None:
+    async def ends_before() -> None:
+        async with deepgram(Connection(break_at_ms=5000)) as there:
+            await (await recogniser(there).open()).close()
+
+    with pytest.raises(AssertionError, match="never broke"):
+        await ends_before()
+
+
+async def test_a_connection_that_was_planned_and_never_came_fails_the_test() -> None:
+    with pytest.raises(AssertionError, match="1 connections never came"):
+        async with deepgram():
+            pass

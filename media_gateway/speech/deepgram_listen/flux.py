@@ -123,7 +123,12 @@ class FluxReading:
         rest = self._rest()
         if info.event != "Update":
             self._is_eager = info.event == "EagerEndOfTurn"
-        if rest and (self._heard_ms > self._known_ms or self._is_eager):
+        is_new = self._heard_ms > self._known_ms
+        is_change = info.event in (
+            "EagerEndOfTurn",
+            "TurnResumed",
+        )  # told though no word is left to tell
+        if (is_new and is_change) or (rest and (is_new or self._is_eager)):
             told.append(Transcript(text=rest, is_final=False, eager_end_of_turn=self._is_eager))
         return told
 

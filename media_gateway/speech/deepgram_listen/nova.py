@@ -36,10 +36,13 @@ class NovaReading:
         """Words were told up to here, final or not."""
         self._known_ms = -1
         """A new connection says nothing that was not told before until it is past this."""
+        self._has_missed = False
+        """A message could not be read: it may have been a span's end."""
 
     def connected(self, at_ms: int) -> None:
         """See Reading."""
         self._base_ms = at_ms
+        self._has_missed = False
 
     def lost(self, end_ms: int) -> tuple[Transcript, ...]:
         """See Reading."""
@@ -52,6 +55,11 @@ class NovaReading:
 
     def read(self, message: str | bytes) -> Read:
         """See Reading."""
+        read = self._of(message)
+        self._has_missed |= read.oddity is Oddity.MALFORMED
+        return read
+
+    def _of(self, message: str | bytes) -> Read:
         data = parsed(message)
         match data.get("type") if data is not None else None:
             case "Results":
@@ -76,20 +84,27 @@ class NovaReading:
             end_ms = begin_ms + round(1000 * result.duration)
         except (ValidationError, IndexError, AttributeError, TypeError, ValueError, OverflowError):
             return MALFORMED
+        is_late = begin_ms < self.finished_ms - ROUNDING_MS
+        if self._has_missed and begin_ms > self.finished_ms + ROUNDING_MS:
+            # The span before it was finished in what could not be read: both are to be heard again.
+            return Read(has_gap=True)
         if result.is_final:
-            return self._final(result, text, begin_ms, end_ms)
+            self._has_missed = False
+            return self._final(result, text, end_ms, is_late=is_late)
+        if is_late:
+            return Read(is_about_audio=True, oddity=Oddity.LATE)  # its words are told, finished
         if not text or end_ms <= self._known_ms:
             return Read(is_about_audio=True)
         self._told_ms = end_ms
         return Read(transcripts=(Transcript(text=text, is_final=False),), is_about_audio=True)
 
-    def _final(self, result: ListenV1Results, text: str, begin_ms: int, end_ms: int) -> Read:
+    def _final(self, result: ListenV1Results, text: str, end_ms: int, *, is_late: bool) -> Read:
         """Told whatever its order: its words come once, and nobody else has them."""
-        is_late = begin_ms < self.finished_ms - ROUNDING_MS
         self.finished_ms = max(self.finished_ms, end_ms)
         self._told_ms = max(self._told_ms, end_ms)
         answers = bool(result.from_finalize)
-        if answers or (self.wanted_ms is not None and end_ms >= self.wanted_ms):
+        rounding_ms = ROUNDING_MS if answers else 0  # of an older one it is no answer to the last
+        if self.wanted_ms is not None and end_ms >= self.wanted_ms - rounding_ms:
             self.wanted_ms = None
         transcript = Transcript(
             text=text,

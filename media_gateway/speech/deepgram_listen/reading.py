@@ -28,6 +28,8 @@ class Read:
     is_about_audio: bool = False
     """The service has heard something, be it silence."""
     oddity: Oddity | None = None
+    has_gap: bool = False
+    """Words before these never came, and the connection will not say them again."""
     code: str = ""
     """The service's own name for its complaint; never words of the caller."""
 

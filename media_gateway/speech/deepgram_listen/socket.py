@@ -5,19 +5,16 @@ The SDK's own socket waits 20 s to open and up to 30 s to close, and swallows ca
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from media_gateway.errors import VendorUnavailable
+from media_gateway.speech.vendor_socket import CLOSE_WITHIN_S, retry_after_s
 
 log = structlog.get_logger(__name__)
 
 VENDOR = "deepgram"
-CLOSE_WITHIN_S = 1.0
 _LASTING = {
     400: "a parameter, the model or a key term is not taken",
     401: "the key is not valid",
@@ -57,7 +54,7 @@ async def dial(url: str, *, api_key: str, within_s: float) -> ClientConnection:
         )
     except InvalidStatus as error:
         headers = error.response.headers
-        refused = Refused(error.response.status_code, _seconds(headers.get("Retry-After")))
+        refused = Refused(error.response.status_code, retry_after_s(headers))
         request = headers.get("dg-request-id", "")[:64]  # what their support asks for
         log.warning("vendor_refused", vendor=VENDOR, status=refused.status, request=request)
         raise refused from error
@@ -73,18 +70,3 @@ def closed_with(error: ConnectionClosed) -> str:
 def is_bad_audio(error: ConnectionClosed) -> bool:
     """Another try would end the same."""
     return error.rcvd is not None and error.rcvd.code == BAD_AUDIO
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Of a `Retry-After` in either of its forms."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(retry_after)
-        return max(0.0, (at - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -11,36 +11,35 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from media_gateway.errors import VendorUnavailable
+from media_gateway.speech.deepgram_listen.added_silence import AddedSilence
 from media_gateway.speech.deepgram_listen.counts import ListenCounts
 from media_gateway.speech.deepgram_listen.reading import Oddity, Reading
-from media_gateway.speech.deepgram_listen.socket import (
-    CLOSE_WITHIN_S,
-    VENDOR,
-    closed_with,
-    is_bad_audio,
-)
+from media_gateway.speech.deepgram_listen.socket import VENDOR, closed_with, is_bad_audio
 from media_gateway.speech.deepgram_listen.unfinished import UnfinishedAudio
 from media_gateway.speech.deepgram_listen.watch import SocketWatch
 from media_gateway.speech.ports import Transcript
+from media_gateway.speech.vendor_socket import CLOSE_WITHIN_S
 from media_gateway.twilio.mulaw import BYTES_PER_MS, SILENCE
 
 log = structlog.get_logger(__name__)
 
 RECONNECT_WITHIN_S = 1.5
-"""Then somebody else has to recognise, or the caller waits for nothing."""
+"""A caller's patience, where there is nobody else to recognise."""
 DIAL_WITHIN_S = 0.7
 """One try: a second one may find another machine."""
 FIRST_WAIT_S, MOST_WAIT_S = 0.05, 0.4
 MOST_FRUITLESS = 2
 """Connections in a row that are lost before they said anything of what they heard."""
-KEPT_MS = 10_000
-"""Audio that can be sent again: Nova finishes a span within five seconds."""
+KEPT_MS = 20_000
+"""Audio that can be sent again: Nova finishes a span within five seconds, and whoever had this stream before us may hand
+over as much (`failover.unfinalised`)."""
 CHUNK_BYTES = 100 * BYTES_PER_MS
 """The most in one message. Their guide asks not to be sent audio much faster than it is spoken (unverified how much): what
 has to be sent again is a few seconds, and late words cost a call more."""
@@ -64,15 +63,22 @@ class DeepgramRecognition:
         *,
         is_flux: bool,
         silent_after_s: float,
+        reconnect_within_s: float,
+        reconnected: Callable[[], None],
         counts: ListenCounts,
     ) -> None:
         """`dial` opens another connection within the seconds it is given, or raises VendorUnavailable."""
         self._dial = dial
         self._reading = reading
         self._is_flux = is_flux
+        self._reconnect_within_s = reconnect_within_s
+        self._reconnected = reconnected
         self._counts = counts
         self._loop = asyncio.get_running_loop()
         self._audio = UnfinishedAudio(most_bytes=KEPT_MS * BYTES_PER_MS)
+        self._sent = 0
+        """Position up to which the present socket was given audio."""
+        self._silence = AddedSilence()
         self._watch = SocketWatch(silent_after_s=silent_after_s)
         self._wake = asyncio.Event()
         self._heard_at_s = self._loop.time()
@@ -93,7 +99,7 @@ class DeepgramRecognition:
         if not mulaw or self._is_closed:
             return
         self._heard_at_s = self._loop.time()
-        self._watch.heard(mulaw)
+        self._watch.heard(mulaw, self._heard_at_s)
         self._keep(mulaw)
 
     async def finalize(self) -> None:
@@ -117,7 +123,9 @@ class DeepgramRecognition:
         idle_s = now_s - self._heard_at_s
         if self._is_flux and idle_s >= SILENCE_AFTER_S:
             self._heard_at_s = now_s
-            self._keep(bytes([SILENCE]) * round(1000 * idle_s) * BYTES_PER_MS)
+            idle_ms = round(1000 * idle_s)
+            self._silence.added(self._audio.end // BYTES_PER_MS, idle_ms)
+            self._keep(bytes([SILENCE]) * idle_ms * BYTES_PER_MS)
         elif idle_s >= KEEP_ALIVE_AFTER_S:
             self._heard_at_s = now_s
             self._has_keep_alive_due = True
@@ -132,7 +140,7 @@ class DeepgramRecognition:
             try:
                 async for message in self._socket:
                     for transcript in self._read(message):
-                        yield transcript
+                        yield self._as_sent(transcript)
             except ConnectionClosed as error:
                 reason = closed_with(error)
                 if is_bad_audio(error):
@@ -141,7 +149,7 @@ class DeepgramRecognition:
                 return
             self._drop_socket()
             for transcript in self._reading.lost(self._audio.end // BYTES_PER_MS):
-                yield transcript
+                yield self._as_sent(transcript)
             await self._reconnect(self._broken_for or reason)
 
     def _read(self, message: str | bytes) -> tuple[Transcript, ...]:
@@ -149,10 +157,18 @@ class DeepgramRecognition:
         if read.is_about_audio:
             self._fruitless = 0
             self._watch.answered()
-            self._audio.finished(self._reading.finished_ms * BYTES_PER_MS)
+            # Its times are rounded: what was not sent yet is not finished.
+            self._audio.finished(min(self._reading.finished_ms * BYTES_PER_MS, self._sent))
         if read.oddity is not None:
             self._note(read.oddity, read.code)
+        if read.has_gap:
+            self._give_up("a message was lost")
         return read.transcripts
+
+    def _as_sent(self, transcript: Transcript) -> Transcript:
+        if transcript.until_ms is None:
+            return transcript
+        return replace(transcript, until_ms=self._silence.without(transcript.until_ms))
 
     def _note(self, oddity: Oddity, code: str) -> None:
         match oddity:
@@ -176,7 +192,7 @@ class DeepgramRecognition:
         try:
             if is_hopeless:
                 raise VendorUnavailable(VENDOR, reason)
-            socket = await self._dial_until(began_s + RECONNECT_WITHIN_S)
+            socket = await self._dial_until(began_s + self._reconnect_within_s)
         except VendorUnavailable:
             self._counts.given_up += 1
             raise
@@ -186,6 +202,7 @@ class DeepgramRecognition:
         took_ms = 1000 * (self._loop.time() - began_s)
         self._counts.reconnects += 1
         self._counts.reconnect_ms += took_ms
+        self._reconnected()
         if was_silent:
             self._watch.was_dead(self._loop.time())
         else:
@@ -213,8 +230,8 @@ class DeepgramRecognition:
         begin = max(self._audio.begin, self._reading.finished_ms * BYTES_PER_MS)
         begin = min(begin, self._audio.end)
         self._reading.connected(begin // BYTES_PER_MS)
-        self._socket = socket
-        self._writer = asyncio.create_task(self._write(socket, begin), name="deepgram write")
+        self._socket, self._sent = socket, begin
+        self._writer = asyncio.create_task(self._write(socket), name="deepgram write")
         return (self._audio.end - begin) // BYTES_PER_MS
 
     def _give_up(self, reason: str) -> None:
@@ -250,26 +267,26 @@ class DeepgramRecognition:
         finally:
             socket.transport.abort()
 
-    async def _write(self, socket: ClientConnection, position: int) -> None:
-        """Send audio in its order from `position` on, and what we ask where we ask it."""
+    async def _write(self, socket: ClientConnection) -> None:
+        """Send audio in its order, and what we ask where we ask it."""
         asked_ms: int | None = None
         with suppress(ConnectionClosed):  # the reader sees it too
             while True:
                 self._wake.clear()
-                if position < self._audio.begin:
+                if self._sent < self._audio.begin:
                     self._give_up("took no audio")
                     return
                 wanted_ms = None if self._is_flux else self._reading.wanted_ms
                 is_due = wanted_ms is not None and wanted_ms != asked_ms
                 wanted_at = (wanted_ms or 0) * BYTES_PER_MS
                 most = CHUNK_BYTES
-                if is_due and wanted_at > position:
-                    most = min(most, wanted_at - position)
-                if is_due and wanted_at <= position:
+                if is_due and wanted_at > self._sent:
+                    most = min(most, wanted_at - self._sent)
+                if is_due and wanted_at <= self._sent:
                     await socket.send(_text("Finalize"))
                     asked_ms = wanted_ms
-                elif chunk := self._audio.after(position, most_bytes=most):
-                    position += len(chunk)
+                elif chunk := self._audio.after(self._sent, most_bytes=most):
+                    self._sent += len(chunk)
                     await socket.send(chunk)
                 elif self._has_keep_alive_due:
                     self._has_keep_alive_due = False

@@ -23,14 +23,17 @@ class SocketWatch:
 
     def __init__(self, *, silent_after_s: float) -> None:
         """`silent_after_s`: so much loud audio without any word about audio, and the socket is dead."""
-        self._most_loud_ms = 1000 * silent_after_s
+        self._silent_after_s = silent_after_s
         self._loud_ms = 0.0
+        self._loud_since_s: float | None = None
         self._answer_by_s: float | None = None
 
-    def heard(self, mulaw: bytes) -> None:
-        """Audio goes in."""
+    def heard(self, mulaw: bytes, now_s: float) -> None:
+        """Audio goes in, maybe much of it at once: what another recogniser has left unfinished."""
         if mulaw.translate(_IS_LOUD).count(1) * LOUD_SHARE >= len(mulaw):
             self._loud_ms += len(mulaw) / BYTES_PER_MS
+            if self._loud_since_s is None:
+                self._loud_since_s = now_s
 
     def asked(self, now_s: float) -> None:
         """It was asked to finish."""
@@ -39,13 +42,18 @@ class SocketWatch:
 
     def answered(self) -> None:
         """It said something of what it heard."""
-        self._loud_ms, self._answer_by_s = 0.0, None
+        self._loud_ms, self._loud_since_s, self._answer_by_s = 0.0, None, None
 
     def was_dead(self, now_s: float) -> None:
         """A new connection is sent the same audio: it has to answer sooner."""
-        self._loud_ms, self._answer_by_s = 0.0, now_s + ANSWER_WITHIN_S
+        self.answered()
+        self._answer_by_s = now_s + ANSWER_WITHIN_S
 
     def is_dead(self, now_s: float) -> bool:
         """Whether to give it up."""
-        is_late = self._answer_by_s is not None and now_s >= self._answer_by_s
-        return is_late or self._loud_ms >= self._most_loud_ms
+        if self._answer_by_s is not None and now_s >= self._answer_by_s:
+            return True
+        # Speech cannot be answered faster than it is spoken, but it can be sent faster.
+        since_s, silent_s = self._loud_since_s, self._silent_after_s
+        had_time = since_s is not None and now_s - since_s >= silent_s
+        return had_time and self._loud_ms >= 1000 * silent_s
