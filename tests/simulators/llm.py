@@ -185,8 +185,8 @@ class ModelVendor:
             case Fault.ERROR:
                 self._chunk(writer, self._error())
             case Fault.HALF:
-                token = self._token("wrong")
-                self._chunk(writer, token[: len(token) // 2])
+                whole = self._token("wrong")
+                self._chunk(writer, whole[: len(whole) // 2])
             case Fault.NONE:
                 for data in self._closing(len(tokens)):
                     self._chunk(writer, data)
