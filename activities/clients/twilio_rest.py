@@ -5,6 +5,7 @@ Never run against the real service here; proven on a carrier that speaks the doc
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,17 @@ UNKNOWN_CALL = 20404
 ALREADY_OVER = frozenset({UNKNOWN_CALL, 21220})
 """Error codes of an update to a call that has ended meanwhile."""
 ALIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberWebhooks:
+    """Where the carrier takes calls to a number of the account."""
+
+    voice_url: str
+    voice_method: str
+    status_url: str
+    is_elsewhere: bool
+    """Calls follow a TwiML application or a SIP trunk instead."""
 
 
 class CarrierRefused(Exception):
@@ -60,6 +72,20 @@ class TwilioCalls:
         """The account's status (`active`, `suspended`, `closed`) and type. Raises CarrierRefused or CarrierUnclear."""
         found = _told(self._client.api.accounts(self._client.account_sid).fetch)
         return str(found.status), str(found.type)
+
+    def webhooks_of(self, number: str) -> NumberWebhooks | None:
+        """None for a number that is not the account's. `number`: E.164. Raises CarrierRefused or CarrierUnclear."""
+        numbers = self._client.incoming_phone_numbers
+        found = _told(lambda: numbers.list(phone_number=number, limit=20))
+        one = next((one for one in found if one.phone_number == number), None)
+        if one is None:
+            return None
+        return NumberWebhooks(
+            voice_url=str(one.voice_url or ""),
+            voice_method=str(one.voice_method or "POST"),
+            status_url=str(one.status_callback or ""),
+            is_elsewhere=bool(one.voice_application_sid or one.trunk_sid),
+        )
 
     def create(self, **options: Any) -> str:
         """Place a call; returns its CallSid. Raises CarrierRefused or CarrierUnclear."""

@@ -25,9 +25,7 @@ class Contender:
     def __init__(self, ask: Ask, usage: ClientUsage, *, pause_s: float, deadline_s: float) -> None:
         self.usage = usage
         self.tokens: AsyncGenerator[str, None] | None = None
-        self.first = asyncio.create_task(
-            self._first(ask, pause_s, deadline_s), name="first token"
-        )
+        self.first = asyncio.create_task(self._first(ask, pause_s, deadline_s), name="first token")
 
     async def rest(self) -> str | None:
         """The next token behind the first; None at the end. Raises CompletionFailed."""
@@ -52,7 +50,8 @@ class Contender:
             raise
         except TimeoutError:
             raise failed(FailureKind.SILENT) from None
-        except Exception as error:  # noqa: BLE001 - a task's top: whatever it was, the next client is asked
+        except Exception as error:
+            # A task's top: whatever it was, the next client is asked.
             log.warning("model_not_asked", client=self.usage.client, error=type(error).__name__)
             raise failed(FailureKind.UNREACHABLE) from error
         if token is None:

@@ -288,7 +288,9 @@ def test_a_move_that_the_stage_offers_no_longer_is_refused_as_one_that_it_never_
     state = STATES[-1]
     (used_up,) = set(move_tags(SAMPLE, state.stage)) - allowed_in(state)
     for written in (used_up, move_tags(SAMPLE, state.stage)[used_up]):
-        said, turn, _ = asyncio.run(speak(state, [json.dumps({written: WORDS})], "No.", "25 years."))
+        said, turn, _ = asyncio.run(
+            speak(state, [json.dumps({written: WORDS})], "No.", "25 years.")
+        )
         assert turn.refusal == "move"
         never_spoken_for(said, turn, state)
 

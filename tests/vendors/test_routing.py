@@ -128,7 +128,9 @@ async def test_words_that_were_looked_up_are_not_embedded_again_for_routellm() -
     rate = await asyncio.to_thread(router.calculate_strong_win_rate, HARD)
     await looked_up
     assert rate > 0.6
-    assert runs == [plain_words(HARD)], "once for the passages, and the router, asked beside it, waits for that"
+    assert runs == [plain_words(HARD)], (
+        "once for the passages, and the router, asked beside it, waits for that"
+    )
 
 
 async def test_a_router_that_fails_leaves_the_turn_to_the_fast_model_and_is_asked_again() -> None:
