@@ -205,7 +205,7 @@ class Settings(BaseSettings):
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
     filler_after_ms: int = Field(default=1800, ge=200)
-    fallback_after_ms: int = Field(default=6000, ge=500)
+    fallback_after_ms: int = Field(default=5000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)
     openers: bool = True
     """Replies begin with a script's short first words (`Got it.`) where they fit, before the model's are there."""

@@ -103,12 +103,12 @@ class ReplyTrace:
     tokens_written: int = 0
     """By all clients so far, whether they are used or not; see `ClientUsage`."""
     clients: list[ClientUsage] = field(default_factory=list)
+    """In the order in which they were asked; one that was asked twice is there twice."""
 
     @property
     def prompt_tokens(self) -> int:
         """Read by all clients so far."""
         return sum(usage.prompt_tokens for usage in self.clients)
-    """In the order in which they were asked; one that was asked twice is there twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

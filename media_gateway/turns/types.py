@@ -378,8 +378,8 @@ class TurnPolicy:
     # --- deadlines ---
     filler_after_ms: int = 1800
     """No reply audio this long after the turn's end: a filler."""
-    fallback_after_ms: int = 6000
-    """Still none: the stage's authored line."""
+    fallback_after_ms: int = 5000
+    """Still none: the stage's authored line. A caller hears three seconds of silence, behind a filler too, as an end."""
     silence_ms: int = 8000
     """Nobody speaks for this long, or a sound goes on for this long without a word: prompt the caller."""
     longest_turn_ms: int = 60_000

@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = Path("requirements.lock").read_text(encoding="utf-8")
-LOCKED = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", LOCK, re.MULTILINE)}
+LOCKED = {
+    canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", LOCK, re.MULTILINE)
+}
 HEAVY = re.compile(
     r"torch.*|nvidia-.*|triton|tensorflow.*|jax.*|transformers|sentence-transformers|litellm|routellm|fastembed|datasets|pandas"
 )

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from callspine.settings import Settings
 from media_gateway.dialogue import BamlDialogue
 from media_gateway.errors import NoUsableReply
 from media_gateway.llm.contest import Contest
@@ -19,6 +20,7 @@ from media_gateway.llm.failures import CompletionFailed, FailureKind
 from media_gateway.llm.health import ClientHealth
 from media_gateway.ports import ClientUsage, ReplyTrace
 from media_gateway.reply_reader import ReplyReader
+from media_gateway.turns.types import TurnPolicy
 from tests.simulators.llm import KEY, REGION, Dialect, Fault, Step, answers, model_vendor
 from tests.vendors.test_llm_clients import (
     PARTS,
@@ -213,3 +215,29 @@ async def test_a_head_that_comes_and_nothing_else_is_a_silent_stream() -> None:
             await parts_of(made, trace)
         await asyncio.wait_for(silent.left.wait(), 5)
     assert refused.value.reason == "timeout"
+
+
+# --- the caller ----------------------------------------------------------------------------------
+
+LONGEST_SILENCE_MS = 3000
+SHORTEST_FILLER_MS = 600
+""" "Let me see.", said fast."""
+ON_THE_WAY_MS = 200
+"""From an authored line's command to its first sound at the caller's ear: its audio is there."""
+
+
+def test_with_the_shipped_deadlines_no_silence_lasts_three_seconds_whatever_a_model_does() -> None:
+    """The worst one gives a first token in time and then drips: only the fallback's deadline ends that."""
+    policy, ours = TurnPolicy(), Settings(_env_file=None)  # type: ignore[call-arg]
+    assert (ours.filler_after_ms, ours.fallback_after_ms) == (
+        policy.filler_after_ms,
+        policy.fallback_after_ms,
+    )
+    before_filler = policy.end_pause_ms + policy.filler_after_ms + ON_THE_WAY_MS
+    behind_filler = (
+        policy.fallback_after_ms + ON_THE_WAY_MS - policy.filler_after_ms - SHORTEST_FILLER_MS
+    )
+    assert before_filler < LONGEST_SILENCE_MS
+    assert behind_filler < LONGEST_SILENCE_MS
+    assert ours.llm_first_token_timeout_s * 1000 <= policy.fallback_after_ms
+    assert ours.llm_idle_timeout_s * 1000 <= LONGEST_SILENCE_MS, "words of his own come before it"
