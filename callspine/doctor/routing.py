@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from structlog.testing import capture_logs
-
 from callspine.doctor.findings import AilingError, Check, State, Told, off_loop
-from callspine.router_settings import OFF, open_route
+from callspine.router_settings import OFF, made_route
 from callspine.settings import PREFIX, Settings, SettingsError
 
 WORDS = "And what happens to the warranty if I sell the house before the loan is paid back?"
@@ -25,17 +23,18 @@ def router_check(settings: Settings) -> Check:
         if settings.router == OFF:
             return Told(what="off", state=State.SKIPPED)
         from media_gateway.knowledge.embedding import Embedder
+        from media_gateway.routing.controller import NoController
 
         try:
-            # It is told as the gateway tells it, once, in its log.
-            with capture_logs() as told:
-                choice = await open_route(settings, await off_loop(Embedder))
+            choice = await made_route(settings, await off_loop(Embedder))
         except SettingsError as error:
             what, _, rest = str(error).rpartition(": ")
             raise AilingError(what, rest) from None
+        except NoController as error:
+            what, _, rest = str(error).partition(": ")
+            raise AilingError(what, f"{rest}; {_FAST_ANSWERS}") from None
         if choice is None:
-            what, _, rest = (told[0]["reason"] if told else "").partition(": ")
-            raise AilingError(what, f"{rest}; {_FAST_ANSWERS}")
+            raise AilingError("there is none", remedy)
         await choice.choose(WORDS)
         began_s = perf_counter()
         chosen = await choice.choose(WORDS)
