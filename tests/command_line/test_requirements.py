@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = Path("requirements.lock").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ HEAVY = re.compile(
 )
 
 
-def named(requirements: list[str], extra: str = "") -> set[str]:
+def named(requirements: list[str], extra: str = "") -> set[NormalizedName]:
     """Names of those that this machine would install."""
     made = map(Requirement, requirements)
     return {
@@ -30,7 +30,7 @@ def named(requirements: list[str], extra: str = "") -> set[str]:
     }
 
 
-def heavy(names: set[str]) -> set[str]:
+def heavy(names: set[NormalizedName]) -> set[NormalizedName]:
     return {name for name in names if HEAVY.fullmatch(name)}
 
 
@@ -46,7 +46,7 @@ def test_all_that_an_installation_without_extras_asks_for_is_locked() -> None:
 
 def test_no_torch_is_behind_any_requirement_of_the_default_set() -> None:
     """Followed through what is installed here, whatever the lock says."""
-    todo, seen = named(PROJECT["dependencies"]), set[str]()
+    todo, seen = named(PROJECT["dependencies"]), set[NormalizedName]()
     while todo:
         name = todo.pop()
         seen.add(name)

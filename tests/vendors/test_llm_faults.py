@@ -228,7 +228,7 @@ ON_THE_WAY_MS = 200
 
 def test_with_the_shipped_deadlines_no_silence_lasts_three_seconds_whatever_a_model_does() -> None:
     """The worst one gives a first token in time and then drips: only the fallback's deadline ends that."""
-    policy, ours = TurnPolicy(), Settings(_env_file=None)  # type: ignore[call-arg]
+    policy, ours = TurnPolicy(), Settings(_env_file=None)
     assert (ours.filler_after_ms, ours.fallback_after_ms) == (
         policy.filler_after_ms,
         policy.fallback_after_ms,
