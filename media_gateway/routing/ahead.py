@@ -41,9 +41,8 @@ class RouteAhead:
 
     def chosen(self, words: str) -> str:
         """The client for these words, or for their beginning; empty when nothing is known. Never waits."""
-        words = all_plain_words(
-            words
-        )  # all: of a long turn the newest ones begin elsewhere with each word more
+        # All of them: a long turn's newest ones begin elsewhere with each word more.
+        words = all_plain_words(words)
         is_same_turn = bool(self._chosen_for) and words.startswith(self._chosen_for)
         return self._chosen if is_same_turn else ""
 
