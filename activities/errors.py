@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio.exceptions import ApplicationError
 
+from workflows.carrier_errors import DialProblem
 from workflows.contracts.activities import (
     CALL_IS_OVER,
     CALL_NOT_PLACED,
     CALL_UNKNOWN,
+    RATE_LIMITED,
     SCRIPT_REFUSED,
+    NotPlaced,
 )
 
 
@@ -17,9 +22,18 @@ def script_refused(reason: str) -> ApplicationError:
     return ApplicationError(reason, type=SCRIPT_REFUSED, non_retryable=True)
 
 
-def call_not_placed(reason: str) -> ApplicationError:
-    """Certainly no call was placed."""
-    return ApplicationError(reason, type=CALL_NOT_PLACED, non_retryable=True)
+def call_not_placed(
+    reason: str,
+    problem: DialProblem,
+    *,
+    carrier_code: int = 0,
+    retry_after_s: float = 0.0,
+) -> ApplicationError:
+    """Certainly no call was placed, and why."""
+    detail = NotPlaced(
+        problem=problem.value, carrier_code=carrier_code, retry_after_s=retry_after_s
+    )
+    return ApplicationError(reason, detail, type=CALL_NOT_PLACED, non_retryable=True)
 
 
 def call_unknown(reason: str) -> ApplicationError:
@@ -30,3 +44,9 @@ def call_unknown(reason: str) -> ApplicationError:
 def call_is_over(reason: str) -> ApplicationError:
     """There is no call left to do it with."""
     return ApplicationError(reason, type=CALL_IS_OVER, non_retryable=True)
+
+
+def later(reason: str, after_s: float) -> ApplicationError:
+    """To be tried again, not before so many seconds."""
+    delay = timedelta(seconds=after_s)
+    return ApplicationError(reason, type=RATE_LIMITED, next_retry_delay=delay)

@@ -15,6 +15,7 @@ from workflows.contracts.payloads import (
     CarrierUpdate,
     MediaLost,
     NextStep,
+    RecordingUpdate,
     StreamEnded,
     TurnCompleted,
     TurnHeard,
@@ -62,6 +63,9 @@ class NoLink:
         """Nothing."""
 
     def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
+        """Nothing."""
+
+    def recording_status(self, call_id: str, update: RecordingUpdate) -> None:
         """Nothing."""
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:

@@ -18,7 +18,12 @@ from callspine.connect import connect
 from callspine.settings import Settings, load_settings
 from workflows import search_attributes as keys
 from workflows.call import CallWorkflow
-from workflows.contracts.payloads import CallSnapshot, TurnRecord, call_workflow_id
+from workflows.contracts.payloads import (
+    CallRecording,
+    CallSnapshot,
+    TurnRecord,
+    call_workflow_id,
+)
 from workflows.transcript import agent_words, last_answer_ms
 
 
@@ -90,6 +95,8 @@ def _facts(call: CallSnapshot, execution: Execution) -> Iterator[tuple[str, str]
     if call.answered_by:
         carrier.append(f"answered by {call.answered_by}")
     yield "carrier", " · ".join(part for part in carrier if part)
+    if (recording := call.recording) is not None:
+        yield "recording", " · ".join(_recording(recording))
     if call.epoch:
         resumed = f" · taken up again {_times_over(call.resumes)}" if call.resumes else ""
         yield "gateway", f"{call.gateway_id or 'unknown'} · stream {call.epoch}{resumed}"
@@ -117,6 +124,18 @@ def _times(execution: Execution) -> str:
         return f"{began} · {execution.status}"
     took_s = (execution.ended - execution.began).total_seconds()
     return f"{began} · {execution.status} after {took_s:.0f} s"
+
+
+def _recording(recording: CallRecording) -> Iterator[str]:
+    if recording.recording_sid:
+        yield recording.status or "begun"
+        yield recording.recording_sid
+    if recording.duration_s is not None:
+        yield f"{recording.duration_s} s"
+    if recording.withdrawn:
+        yield "stopped for the caller"
+    if recording.failure:
+        yield recording.failure
 
 
 def _print_turn(turn: TurnRecord, console: Console) -> None:

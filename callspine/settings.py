@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     twilio_from: str = ""
     """E.164 caller id for outbound calls."""
     twilio_async_amd: bool = True
+    twilio_machine_detection: Literal["Enable", "DetectMessageEnd"] = "Enable"
+    """Told of a machine at once, or only when its greeting is over, which a message left after the beep needs."""
 
     # --- speech ------------------------------------------------------------------------------
     deepgram_api_key: SecretStr = SecretStr("")

@@ -119,6 +119,7 @@ def workers(
             public_url=base_url(settings.public_url),
             caller_id=settings.twilio_from,
             detects_machines=settings.twilio_async_amd,
+            machine_detection=settings.twilio_machine_detection,
         ),
     )
     return [
@@ -155,6 +156,8 @@ def workers(
                 dialling.end_call,
                 dialling.connect_person,
                 dialling.reconnect_call,
+                dialling.start_recording,
+                dialling.stop_recording,
             ],
             activity_executor=threads,
             graceful_shutdown_timeout=SHUTDOWN_WITHIN,

@@ -14,6 +14,7 @@ from workflows.script.compiled import (
     CONTINUE,
     OBJECTION_PREFIX,
     OPT_OUT_MOVE,
+    STOP_RECORDING_MOVE,
 )
 from workflows.script.model import Script
 
@@ -28,6 +29,7 @@ _COMPILED = {
     "call_back": "later",
     "wrong_person": "wrong",
     "goodbye": "bye",
+    STOP_RECORDING_MOVE: "norec",
 }
 _EMPTY = frozenset(
     "a an the is are was be has have had to of in on at for with from by and or it its this that "

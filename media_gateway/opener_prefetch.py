@@ -11,7 +11,7 @@ import structlog
 from media_gateway.openers import Opener, OpenersSaid, Vector, fitting_openers
 from media_gateway.prefetch import plain_words
 from media_gateway.speech.ports import LineAudio
-from workflows.script.compiled import global_moves
+from workflows.script.compiled import global_moves, stop_recording_move
 from workflows.script.model import Script
 from workflows.script.openers import openers_in
 from workflows.script.state import ScriptState
@@ -136,6 +136,7 @@ def _examples_of(script: Script) -> list[str]:
     used = {name for stage in script.stages.values() for name in stage.objections}
     moves = [move for stage in script.stages.values() for move in stage.moves]
     moves += global_moves(script.agent_name, script.company)
+    moves += [stop_recording_move()] if script.records else []
     texts = [text for move in moves for text in move.examples]
     texts += [text for name in used for text in script.objections[name].examples]
     return list(dict.fromkeys(texts))

@@ -14,6 +14,7 @@ from workflows.contracts.payloads import (
     CallInput,
     CarrierUpdate,
     MediaLost,
+    RecordingUpdate,
     StreamEnded,
     TurnCompleted,
 )
@@ -196,6 +197,9 @@ class WorkflowLink(Protocol):
 
     def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
         """Hand the answering machine verdict over."""
+
+    def recording_status(self, call_id: str, update: RecordingUpdate) -> None:
+        """Hand a recording's status over."""
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         """Hand the end of a stream over."""

@@ -1,4 +1,4 @@
-"""The carrier's webhooks: voice, status, AMD, stream status and stream end. Signed or refused; each answers at once.
+"""The carrier's webhooks: voice, status, AMD, recording, stream status and end. Signed or refused; each answers at once.
 
 No rule lives here: a webhook is a signal to the call's workflow, or asks it what the carrier is to do.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Response
@@ -21,6 +22,8 @@ from workflows.contracts.payloads import (
     CarrierStatus,
     CarrierUpdate,
     Direction,
+    RecordingStatus,
+    RecordingUpdate,
     StreamEnded,
 )
 
@@ -28,6 +31,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/twilio")
 
 _DONE = Response(status_code=204)
+LONGEST_URL = 500
 MOST_WAITS = 15
 """Times that a caller is asked to wait while the workflow cannot be asked: a minute and a half in all."""
 SORRY = "We are sorry, we cannot take your call right now. Please call again later."
@@ -42,6 +46,18 @@ def _text(form: FormData, name: str) -> str:
 def _number(form: FormData, name: str) -> int | None:
     text = _text(form, name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _plain_url(text: str) -> str:
+    """An address without credentials, query or fragment; empty for what is none."""
+    try:
+        url = urlsplit(text)
+        port = f":{url.port}" if url.port else ""
+    except ValueError:
+        return ""
+    if url.scheme not in ("https", "http") or not url.hostname or len(text) > LONGEST_URL:
+        return ""
+    return f"{url.scheme}://{url.hostname}{port}{url.path}"
 
 
 def _inbound_id(call_sid: str) -> str:
@@ -110,6 +126,26 @@ async def amd(form: Form, parts: Parts, call_id: str) -> Response:
         detection_ms=_number(form, "MachineDetectionDuration") or 0,
     )
     parts.link.answered_by(call_id, verdict)
+    return _DONE
+
+
+@router.post("/recording")
+async def recording(form: Form, parts: Parts, call_id: str) -> Response:
+    """A recording began, is there to be fetched, or came to nothing."""
+    text, sid = _text(form, "RecordingStatus"), _text(form, "RecordingSid")
+    if text not in set(RecordingStatus) or not sid:
+        log.warning("recording_status_unknown", call_id=call_id, status=text[:40])
+        return _DONE
+    update = RecordingUpdate(
+        call_sid=_text(form, "CallSid"),
+        recording_sid=sid[:64],
+        status=RecordingStatus(text),
+        duration_s=_number(form, "RecordingDuration"),
+        url=_plain_url(_text(form, "RecordingUrl")),
+        error_code=_number(form, "ErrorCode") or 0,
+    )
+    log.info("recording_status", call_id=call_id, status=text, error_code=update.error_code)
+    parts.link.recording_status(call_id, update)
     return _DONE
 
 

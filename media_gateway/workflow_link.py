@@ -29,6 +29,7 @@ from workflows.contracts.payloads import (
     CallResult,
     CarrierUpdate,
     MediaLost,
+    RecordingUpdate,
     StreamEnded,
     TurnCompleted,
     call_workflow_id,
@@ -148,6 +149,10 @@ class TemporalLink:
     def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
         """Hand the answering machine verdict over."""
         self._outbox.put(call_id, CallWorkflow.answered_by.__name__, verdict)
+
+    def recording_status(self, call_id: str, update: RecordingUpdate) -> None:
+        """Hand a recording's status over."""
+        self._outbox.put(call_id, CallWorkflow.recording_status.__name__, update)
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         """Hand the end of a stream over."""

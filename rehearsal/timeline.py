@@ -73,7 +73,9 @@ class Timeline(BaseModel):
     name: str
     pitch: float = Field(default=1.15, ge=0.7, le=1.6)
     """Of the caller's voice, against the agent's."""
-    answers: Literal["yes", "no", "busy"] = "yes"
+    answers: Literal["yes", "no", "busy", "failed"] = "yes"
+    sip_code: int | None = Field(default=None, ge=400, le=699)
+    """Told with the end of a call that is not answered; empty: what the carrier usually gives."""
     answer_after_ms: int = Field(default=1200, ge=0)
     reply_after_ms: int = Field(default=700, ge=100)
     """The agent is done when it was silent for this long: longer than the gaps between its sentences."""

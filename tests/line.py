@@ -103,7 +103,10 @@ class Rehearsal:
                 calls = (await http.get(f"{self.url}/witness")).json()
                 status = next(c["status"] for c in calls if c["call_sid"] == call_sid)
                 told = self.customer.statuses()
-                if status in ("completed", "busy", "no-answer", "canceled") and status in told:
+                if (
+                    status in ("completed", "busy", "no-answer", "canceled", "failed")
+                    and status in told
+                ):
                     return
                 await asyncio.sleep(0.02)
 

@@ -24,6 +24,9 @@ from workflows.contracts.activities import (
     PlacedCall,
     ReadTranscript,
     ReconnectCall,
+    StartedRecording,
+    StartRecording,
+    StopRecording,
     WriteOutcome,
 )
 from workflows.contracts.payloads import (
@@ -144,6 +147,32 @@ async def reconnect_call(call_id: str, call_sid: str) -> None:
     )
 
 
+async def start_recording(call_id: str, call_sid: str) -> str:
+    """Record from now on; returns the recording's id. Raises ActivityError when it cannot be had in time."""
+    answer: StartedRecording = await workflow.execute_activity(
+        contract.START_RECORDING,
+        StartRecording(call_id=call_id, call_sid=call_sid),
+        result_type=StartedRecording,
+        task_queue=DIAL_TASK_QUEUE,
+        schedule_to_close_timeout=policies.START_RECORDING_WITHIN,
+        retry_policy=policies.BRIEF,
+    )
+    return answer.recording_sid
+
+
+async def stop_recording(call_sid: str) -> None:
+    """Kept trying as long as a call can last: a withdrawn consent is the law."""
+    await workflow.execute_activity(
+        contract.STOP_RECORDING,
+        StopRecording(call_sid=call_sid),
+        task_queue=DIAL_TASK_QUEUE,
+        start_to_close_timeout=policies.FIND_WITHIN,
+        schedule_to_close_timeout=policies.END_CALL_WITHIN,
+        retry_policy=policies.STEADY,
+        priority=Priority(priority_key=1),
+    )
+
+
 async def direct(gateway_id: str, directive: Directive) -> DirectiveDone:
     """Tell a gateway what to do. Raises ActivityError when it is gone."""
     answer: DirectiveDone = await workflow.execute_activity(
@@ -211,6 +240,8 @@ async def write_outcome(call: CallInput, result: CallResult) -> None:
             duration_s=result.duration_s,
             lead_id=call.lead_id,
             campaign_id=call.campaign_id,
+            recording_sid=result.recording.recording_sid if result.recording else "",
+            recording_url=result.recording.url if result.recording else "",
         ),
         task_queue=ACTIVITIES_TASK_QUEUE,
         start_to_close_timeout=policies.WRITE_TRY,

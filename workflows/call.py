@@ -18,8 +18,15 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from workflows import activity_calls, policies
+    from workflows.carrier_errors import DialProblem, of_end
     from workflows.carrier_view import CarrierView
-    from workflows.contracts.activities import CALL_NOT_PLACED, SCRIPT_REFUSED, Callee, FoundCall
+    from workflows.contracts.activities import (
+        CALL_NOT_PLACED,
+        SCRIPT_REFUSED,
+        Callee,
+        FoundCall,
+        NotPlaced,
+    )
     from workflows.contracts.payloads import (
         AfterStream,
         AnsweredBy,
@@ -35,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
         MediaLost,
         NextStep,
         PostCall,
+        RecordingUpdate,
         StreamEnded,
         SuperviseAnswer,
         SuperviseRequest,
@@ -42,6 +50,7 @@ with workflow.unsafe.imports_passed_through():
         TurnKind,
     )
     from workflows.media_streams import MediaStreams
+    from workflows.recording import Recorder
     from workflows.script.events import CallEnded, Order, SupervisorOrdered
     from workflows.script.machine import advance, initial_state
     from workflows.script.model import Outcome, Script
@@ -84,6 +93,8 @@ class CallWorkflow:
         self._streams = MediaStreams(most_resumes=call.most_resumes, now=workflow.now())
         self._is_handed_over = False
         self._supervision = Supervision(call.call_id, self._end_at_carrier)
+        self._recorder = Recorder(call.call_id)
+        self._refusal = NotPlaced()
         self._needs_review = False
         self._shown_stage = ""
         self._last_sign = workflow.now()
@@ -102,6 +113,9 @@ class CallWorkflow:
         await self._prepare()
         opting_out = asyncio.create_task(self._record_opt_out())
         directing = asyncio.create_task(self._direct())
+        recording = asyncio.create_task(
+            self._recorder.run(lambda: self._is_recorded, lambda: self._carrier.call_sid)
+        )
         try:
             await self._dial()
             if not self._is_cancelled:
@@ -111,6 +125,8 @@ class CallWorkflow:
                 raise
         finally:
             directing.cancel()
+            # The carrier ends a recording with its call.
+            recording.cancel()
         result = await self._uncancelled(self._wrap_up())
         opting_out.cancel()
         if self._is_cancelled:
@@ -127,6 +143,7 @@ class CallWorkflow:
         post_call = await self._read_call()
         if post_call is not None and post_call.outcome == Outcome.OPTED_OUT.value:
             self._opt_out_after_all()
+        await self._recorder.told()
         result = self._result(post_call)
         await activity_calls.write_outcome(self._call, result)
         # A late message may still say it, up to the last moment.
@@ -210,7 +227,7 @@ class CallWorkflow:
                 raise
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type == CALL_NOT_PLACED:
-                self._not_placed(str(cause.message))
+                self._not_placed(str(cause.message), _detail_of(cause))
             else:
                 await self._reconcile(began)
 
@@ -227,7 +244,10 @@ class CallWorkflow:
             if found.call_sid:
                 self._adopt(found.call_sid)
             else:
-                self._not_placed("the carrier's answer was lost, and it knows of no such call")
+                self._not_placed(
+                    "the carrier's answer was lost, and it knows of no such call",
+                    NotPlaced(problem=DialProblem.CARRIER_TROUBLE),
+                )
 
     async def _find_call(self, began: datetime) -> FoundCall:
         """Ask the carrier for its calls; its late callback is as good an answer."""
@@ -248,8 +268,9 @@ class CallWorkflow:
         self._carrier.adopt(call_sid)
         self._last_sign = workflow.now()
 
-    def _not_placed(self, reason: str) -> None:
+    def _not_placed(self, reason: str, refusal: NotPlaced) -> None:
         self._failure = reason
+        self._refusal = refusal
         self._carrier.status = CarrierStatus.FAILED
 
     async def _until_over(self) -> None:
@@ -296,7 +317,10 @@ class CallWorkflow:
 
     async def _end_at_carrier(self) -> None:
         if not self._carrier.call_sid:
-            self._not_placed("the carrier never spoke of the call")
+            self._not_placed(
+                "the carrier never spoke of the call",
+                NotPlaced(problem=DialProblem.CARRIER_TROUBLE),
+            )
             return
         try:
             ended = await activity_calls.end_call(self._carrier.call_sid)
@@ -320,6 +344,10 @@ class CallWorkflow:
     @property
     def _wants_no_calls(self) -> bool:
         return self._book is not None and self._book.wants_no_calls
+
+    @property
+    def _is_recorded(self) -> bool:
+        return self._book is not None and self._book.is_recorded
 
     async def _record_opt_out(self) -> None:
         """The do-not-call entry, as soon as it is wanted and before the line is given up."""
@@ -406,7 +434,18 @@ class CallWorkflow:
             script_hash=self._script.content_hash,
             resumes=self._streams.resumes,
             needs_review=self._needs_review,
+            problem=self._problem,
+            carrier_code=self._refusal.carrier_code,
+            sip_code=self._carrier.sip_code,
+            retry_after_s=self._refusal.retry_after_s,
+            recording=self._recorder.result,
         )
+
+    @property
+    def _problem(self) -> str:
+        if self._book is not None and self._book.turns:
+            return ""
+        return self._refusal.problem or of_end(self._carrier.status, self._carrier.sip_code) or ""
 
     # --- updates: somebody waits for the answer -----------------------------------------------
 
@@ -608,6 +647,12 @@ class CallWorkflow:
             self._answered_by = verdict.answered_by
 
     @workflow.signal
+    def recording_status(self, update: RecordingUpdate) -> None:
+        """A recording's status callback."""
+        if self._carrier.adopt(update.call_sid):
+            self._recorder.take(update)
+
+    @workflow.signal
     def media_lost(self, lost: MediaLost) -> None:
         """A stream's socket closed."""
         if self._book is not None and lost.heard is not None:
@@ -642,6 +687,7 @@ class CallWorkflow:
             resumes=self._streams.resumes,
             needs_review=self._needs_review,
             gateway_id=self._streams.gateway_id,
+            recording=self._recorder.result,
         )
 
     def _describe(self) -> None:
@@ -657,3 +703,15 @@ class CallWorkflow:
                 needs_review=self._needs_review,
             )
         )
+
+
+def _detail_of(refusal: ApplicationError) -> NotPlaced:
+    """What the activity said of a dial that was refused; one of an older release said nothing."""
+    detail = refusal.details[0] if refusal.details else None
+    if not isinstance(detail, dict):
+        return NotPlaced()
+    return NotPlaced(
+        problem=str(detail.get("problem", "")),
+        carrier_code=int(detail.get("carrier_code", 0)),
+        retry_after_s=float(detail.get("retry_after_s", 0)),
+    )

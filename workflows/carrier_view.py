@@ -26,6 +26,8 @@ class CarrierView:
         self.call_sid = ""
         self.status: CarrierStatus | None = None
         self.duration_s: int | None = None
+        self.sip_code = 0
+        """Of the status that ended the call; 0 where the carrier gave none."""
 
     @property
     def is_over(self) -> bool:
@@ -51,6 +53,8 @@ class CarrierView:
         if self.is_over or _rank(update.status) <= _rank(self.status):
             return False
         self.status = update.status
+        if update.status.is_final:
+            self.sip_code = update.sip_code or 0
         return True
 
     def outcome(self) -> Outcome | None:

@@ -40,6 +40,10 @@ OPT_OUT_WITHIN = timedelta(seconds=3)
 GATEWAY_GONE_AFTER = timedelta(seconds=2)
 """A directive that its gateway did not take by then is for a gateway that is gone."""
 DIRECTIVE_WITHIN = timedelta(seconds=5)
+START_RECORDING_WITHIN = timedelta(seconds=15)
+"""Consent was given: a recording that begins much later would lack the words that it is kept for."""
+RECORDING_TOLD_WITHIN = timedelta(seconds=20)
+"""After the end of a recorded call: the carrier's last word on its recording, length and all."""
 SUPERVISOR_WAITS = timedelta(seconds=30)
 """For an order to be carried out, a dead gateway and the carrier's REST interface included."""
 REFUSALS_TO_REVIEW = 3

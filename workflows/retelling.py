@@ -60,7 +60,7 @@ class Decision:
     before: ScriptState
     after: ScriptState
     lasting: tuple[str, ...] = ()
-    """What outlives the call: do-not-call, appointment, call-back, transfer."""
+    """What outlives the call: do-not-call, appointment, call-back, transfer, recording."""
 
     @property
     def opened_by(self) -> str:
@@ -180,6 +180,8 @@ class _WatchedBook(TurnBook):
         self._opting_out: tuple[int, int] | None = None
         """Epoch and number of the newest message before which more calls were welcome."""
         self._is_opt_out_told = False
+        self._is_recording_told = False
+        """The newest turn left the call recorded."""
 
     @property
     def is_opt_out_late(self) -> bool:
@@ -211,6 +213,9 @@ class _WatchedBook(TurnBook):
             lasting.append(f"call back {self.state.call_back_when or 'at a time not given'}")
         if self.state.transfer_to != before.transfer_to:
             lasting.append(f"transfer to {self.state.transfer_to}")
+        if self.is_recorded != self._is_recording_told:
+            self._is_recording_told = self.is_recorded
+            lasting.append("recording begins" if self.is_recorded else "recording ends")
         self._decisions.append(
             Decision(
                 told=turn, record=record, before=before, after=self.state, lasting=tuple(lasting)

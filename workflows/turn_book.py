@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from workflows.contracts.payloads import TurnCompleted, TurnHeard, TurnKind, TurnRecord
-from workflows.script.compiled import OPT_OUT_DIGIT, OPT_OUT_MOVE
+from workflows.script.compiled import OPT_OUT_DIGIT, OPT_OUT_MOVE, STOP_RECORDING_MOVE
 from workflows.script.effects import (
     BookAppointment,
     Effect,
@@ -18,6 +18,8 @@ from workflows.script.effects import (
     RaiseObjection,
     RefuseMove,
     RejectSlot,
+    StartRecording,
+    StopRecording,
 )
 from workflows.script.events import SupervisorOrdered
 from workflows.script.machine import advance
@@ -52,12 +54,21 @@ class TurnBook:
         """The gateway's state after its last turn was not ours: it has to be corrected."""
         self.appointment_at = ""
         self.wants_no_calls = False
+        self._may_record = False
+        self._recording_is_withdrawn = False
+
+    @property
+    def is_recorded(self) -> bool:
+        """The call is to be recorded as it stands. Once it was and no longer is, it never is again."""
+        return self._may_record and not self._recording_is_withdrawn and not self.wants_no_calls
 
     def take(self, turn: TurnCompleted) -> list[TurnRecord]:
         """Take a turn, and those that waited for it. Returns the records made, oldest first."""
         if _is_opt_out(turn):
             # Whoever tells it, however late, and whatever the script has come to: this one is the law.
             self.wants_no_calls = True
+        if turn.kind is TurnKind.REPLY and turn.move == STOP_RECORDING_MOVE:
+            self._recording_is_withdrawn = True
         if (reason := self._why_not(turn)) is not None:
             self.ignored[reason] += 1
             if reason != "senseless" or not self._is_awaited(turn.seq):
@@ -89,7 +100,9 @@ class TurnBook:
         record = self.turns[heard.seq - 1] if 1 <= heard.seq <= len(self.turns) else None
         if record is None or record.is_over or self._spoken_in[heard.seq - 1] != epoch:
             return
-        self.state, _ = advance(self._script, self.state, heard_event(heard))
+        self.state, effects = advance(self._script, self.state, heard_event(heard))
+        for effect in effects:
+            self._record_or_not(effect)
         self.turns[heard.seq - 1] = replace(
             record,
             heard_words=heard.heard_words,
@@ -162,7 +175,7 @@ class TurnBook:
                 case BookAppointment():
                     self.appointment_at = effect.at
                 case _:
-                    pass  # in the state, or spoken by the gateway
+                    self._record_or_not(effect)
         self.is_out_of_step = bool(turn.state_digest) and turn.state_digest != digest(self.state)
         record = TurnRecord(
             seq=turn.seq,
@@ -181,6 +194,15 @@ class TurnBook:
         self.turns.append(record)
         self._spoken_in.append(turn.epoch)
         return record
+
+    def _record_or_not(self, effect: Effect) -> None:
+        match effect:
+            case StartRecording():
+                self._may_record = True
+            case StopRecording():
+                self._recording_is_withdrawn = True
+            case _:
+                pass  # in the state, or spoken by the gateway
 
 
 def _is_opt_out(turn: TurnCompleted) -> bool:

@@ -52,6 +52,9 @@ class Call(_Base):
     duration_s: Mapped[int | None]
     lead_id: Mapped[str]
     campaign_id: Mapped[str]
+    recording_sid: Mapped[str | None] = mapped_column(String(64))
+    recording_url: Mapped[str | None]
+    """The carrier's address of it, without credentials: who fetches it needs the account's."""
     written_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
@@ -115,6 +118,8 @@ class CrmStore:
             duration_s=outcome.duration_s,
             lead_id=outcome.lead_id,
             campaign_id=outcome.campaign_id,
+            recording_sid=outcome.recording_sid or None,
+            recording_url=outcome.recording_url or None,
             written_at=datetime.now(UTC),
         )
         with Session(self._engine) as session, session.begin():

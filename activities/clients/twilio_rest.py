@@ -5,12 +5,18 @@ Never run against the real service here; proven on a carrier that speaks the doc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import RequestException
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import (
+    TwilioException,
+    TwilioRestException,
+    TwilioServiceException,
+)
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -22,6 +28,16 @@ UNKNOWN_CALL = 20404
 ALREADY_OVER = frozenset({UNKNOWN_CALL, 21220})
 """Error codes of an update to a call that has ended meanwhile."""
 ALIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
+RINGING = ALIVE - {"in-progress"}
+RECORDING = frozenset({"in-progress", "paused"})
+TOO_MANY_REQUESTS = 429
+LONGEST_WAIT_S = 600.0
+"""Of what a carrier may ask us to wait: more is a mistake of somebody's clock."""
+REQUEST_TIMEOUT = 408
+LEAST_CODE = 1000
+PAGE = 50
+MOST_CALLS = 1000
+"""Looked through for one call: of a pair of numbers, newest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +52,26 @@ class NumberWebhooks:
 
 
 class CarrierRefused(Exception):
-    """The carrier said no: nothing was done. `code` is its error code, 0 where it gave none."""
+    """The carrier said no: nothing was done. `code` is its error code, 0 where it gave none.
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+    `retry_after_s` is how long it wants to be left alone, with HTTP 429; 0 where it did not say.
+    """
+
+    def __init__(self, status: int, code: int, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(f"HTTP {status}, error {code}: {message}")
+        self.status = status
         self.code = code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def is_rate_limit(self) -> bool:
+        """The same request may do later."""
+        return self.status == TOO_MANY_REQUESTS
+
+    @property
+    def is_over(self) -> bool:
+        """There is no live call left to do it with."""
+        return self.code in ALREADY_OVER
 
 
 class CarrierUnclear(Exception):
@@ -56,20 +87,24 @@ class _At(TwilioHttpClient):  # type: ignore[misc]
         self._base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        """See HttpClient."""
+        """See HttpClient. Raises CarrierRefused for a 429, whose header the client's own error does not keep."""
         if url.startswith(API_HOST):
             url = self._base_url + url[len(API_HOST) :]
-        return super().request(method, url, *args, **kwargs)
+        response = super().request(method, url, *args, **kwargs)
+        if response.status_code == TOO_MANY_REQUESTS:
+            wait_s = seconds_of(str((response.headers or {}).get("Retry-After", "")), _now())
+            raise CarrierRefused(response.status_code, 20429, "too many requests", wait_s)
+        return response
 
 
 class TwilioCalls:
-    """Calls of one account."""
+    """Calls of one account. Everything raises CarrierRefused or CarrierUnclear."""
 
     def __init__(self, *, account_sid: str, auth_token: str, base_url: str = API_HOST) -> None:
         self._client = Client(account_sid, auth_token, http_client=_At(base_url))
 
     def account(self) -> tuple[str, str]:
-        """The account's status (`active`, `suspended`, `closed`) and type. Raises CarrierRefused or CarrierUnclear."""
+        """The account's status (`active`, `suspended`, `closed`) and type."""
         found = _told(self._client.api.accounts(self._client.account_sid).fetch)
         return str(found.status), str(found.type)
 
@@ -88,27 +123,39 @@ class TwilioCalls:
         )
 
     def create(self, **options: Any) -> str:
-        """Place a call; returns its CallSid. Raises CarrierRefused or CarrierUnclear."""
+        """Place a call; returns its CallSid. Never to be repeated after CarrierUnclear."""
         return str(_told(lambda: self._client.calls.create(**options)).sid)
 
     def newest(self, *, to: str, from_: str, since: datetime) -> tuple[str, str] | None:
-        """CallSid and status of the newest call between these numbers. Raises CarrierRefused or CarrierUnclear."""
-        found = _told(lambda: self._client.calls.list(to=to, from_=from_, limit=20))
-        calls = [call for call in found if call.date_created is None or call.date_created >= since]
-        return (str(calls[0].sid), str(calls[0].status)) if calls else None
+        """CallSid and status of the newest call between these numbers.
+
+        Its time is compared here: a filter of the carrier's goes by the start, and a call in its queue has none yet.
+        """
+        found: tuple[str, str] | None = _told(
+            lambda: next(self._calls_since(to, from_, since), None)
+        )
+        return found
+
+    def _calls_since(self, to: str, from_: str, since: datetime) -> Iterator[tuple[str, str]]:
+        stream = self._client.calls.stream(to=to, from_=from_, limit=MOST_CALLS, page_size=PAGE)
+        for call in stream:
+            if call.date_created is None or call.date_created >= since:
+                yield str(call.sid), str(call.status)
+            else:
+                return  # newest first: the pages behind it are older still
 
     def connect(self, call_sid: str, number: str) -> None:
-        """Redirect a live call to a person. Raises CarrierRefused (21220: it is over) or CarrierUnclear."""
+        """Redirect a live call to a person. CarrierRefused with `is_over`: there is none."""
         response = VoiceResponse()
         response.dial(number)
         _told(lambda: self._client.calls(call_sid).update(twiml=str(response)))
 
     def redirect(self, call_sid: str, url: str) -> None:
-        """Have a live call follow another document. Raises CarrierRefused (21220: it is over) or CarrierUnclear."""
+        """Have a live call follow another document. CarrierRefused with `is_over`: there is none."""
         _told(lambda: self._client.calls(call_sid).update(url=url, method="POST"))
 
     def is_alive(self, call_sid: str) -> bool:
-        """Whether it is neither over nor unknown. Raises CarrierRefused or CarrierUnclear."""
+        """Whether it is neither over nor unknown."""
         try:
             return str(_told(self._client.calls(call_sid).fetch).status) in ALIVE
         except CarrierRefused as error:
@@ -117,27 +164,96 @@ class TwilioCalls:
             raise
 
     def end(self, call_sid: str) -> tuple[str, int | None]:
-        """End a call, whatever its state; returns its last status and duration in seconds."""
+        """End a call, whatever its state; returns its last status and duration in seconds.
+
+        Raises CarrierUnclear as long as the carrier says that it goes on.
+        """
         call = self._client.calls(call_sid)
-        before = _told(call.fetch)
-        rings = before.status in ("queued", "initiated", "ringing")
-        wanted = "canceled" if rings else "completed"
+        found = _told(call.fetch)
+        # A call that rings can be answered between our question and our order: `canceled` does nothing to it then.
+        for wanted in ("canceled", "completed") if found.status in RINGING else ("completed",):
+            if found.status not in ALIVE:
+                break
+            try:
+                found = _told(lambda wanted=wanted: call.update(status=wanted))
+            except CarrierRefused as error:
+                if not error.is_over:
+                    raise
+                found = _told(call.fetch)
+        if found.status in ALIVE:
+            raise CarrierUnclear(f"told to end, the call is still {found.status}")
+        duration = str(found.duration or "")
+        return str(found.status), int(duration) if duration.isdigit() else None
+
+    def record(self, call_sid: str, *, callback_url: str) -> str:
+        """Record a live call from now on, each side on a channel of its own; returns the RecordingSid.
+
+        Idempotent: a recording that runs already is the answer. CarrierRefused with `is_over`: there is no live call.
+        """
+        recordings = self._client.calls(call_sid).recordings
+        for known in _told(lambda: recordings.list(limit=PAGE)):
+            if known.status in RECORDING:
+                return str(known.sid)
+        begun = _told(
+            lambda: recordings.create(
+                recording_channels="dual",
+                trim="do-not-trim",
+                recording_status_callback=callback_url,
+                recording_status_callback_method="POST",
+                recording_status_callback_event=["in-progress", "completed", "absent"],
+            )
+        )
+        return str(begun.sid)
+
+    def stop_recordings(self, call_sid: str) -> None:
+        """Record no more of a call: every recording of it that runs is stopped. Idempotent; fine for a call that is over."""
+        recordings = self._client.calls(call_sid).recordings
         try:
-            after = _told(lambda: call.update(status=wanted))
+            for known in _told(lambda: recordings.list(limit=PAGE)):
+                if known.status in RECORDING:
+                    _told(lambda sid=known.sid: recordings(sid).update(status="stopped"))
         except CarrierRefused as error:
-            if error.code not in ALREADY_OVER:
+            if not error.is_over:
                 raise
-            after = _told(call.fetch)
-        duration = str(after.duration or "")
-        return str(after.status), int(duration) if duration.isdigit() else None
+
+
+def seconds_of(retry_after: str, now: datetime) -> float:
+    """A `Retry-After` header, seconds or a date, as seconds from now; 0 for none and for nonsense."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(0.0, (moment - now).total_seconds()), LONGEST_WAIT_S)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _told(ask: Any) -> Any:
     try:
         return ask()
-    except TwilioRestException as error:
-        if error.status >= 500:
-            raise CarrierUnclear(f"HTTP {error.status}") from error
-        raise CarrierRefused(error.status, int(error.code or 0), str(error.msg)) from error
-    except RequestException as error:
+    except (TwilioRestException, TwilioServiceException) as error:
+        # Without a code of its own the client gives the status: that is no error code.
+        code = int(error.code or 0)
+        text = getattr(error, "msg", "") or getattr(error, "title", "")
+        raise _failure(error.status, code if code >= LEAST_CODE else 0, str(text)) from error
+    except TwilioException as error:
+        # A page of a list that could not be had: the client keeps its answer as the second argument.
+        answer = error.args[1] if len(error.args) > 1 else None
+        raise _failure(int(getattr(answer, "status_code", 0)), 0, "no such list") from error
+    except (RequestException, ValueError) as error:
+        # ValueError: a proxy's page, say, in place of JSON.
         raise CarrierUnclear(type(error).__name__) from error
+
+
+def _failure(status: int, code: int, message: str) -> CarrierRefused | CarrierUnclear:
+    """Only a 4xx is certain; a time-out told by a proxy is not."""
+    if 400 <= status < 500 and status != REQUEST_TIMEOUT:
+        return CarrierRefused(status, code, message)
+    return CarrierUnclear(f"HTTP {status}" if status else message)

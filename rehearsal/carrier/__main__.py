@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rehearsal.audio import Samples
-from rehearsal.carrier import api
+from rehearsal.carrier import api, recordings_api
 from rehearsal.carrier.call import UNRULY_WEBHOOKS, CarrierContext
 from rehearsal.ear import PhraseBook
 from rehearsal.shelf import Shelf
@@ -55,6 +55,7 @@ def create_app(
 
     app = FastAPI(title="Callspine rehearsal carrier", lifespan=lifespan, openapi_url=None)
     app.include_router(api.router)
+    app.include_router(recordings_api.router)
     return app
 
 

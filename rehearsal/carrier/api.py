@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
@@ -87,11 +88,13 @@ async def create(request: Request, account: Account, of: Of) -> Response:
         return str(form.get(name, ""))
 
     if not text("To").startswith("+"):
-        return _error(400, 21211, "The 'To' number is not a valid phone number.")
+        return refusal(400, 21211, "The 'To' number is not a valid phone number.")
     if not text("From").startswith("+"):
-        return _error(400, 21212, "The 'From' number is not a valid phone number.")
+        return refusal(400, 21212, "The 'From' number is not a valid phone number.")
+    if text("MachineDetection") not in ("", "Enable", "DetectMessageEnd"):
+        return refusal(400, 20001, "MachineDetection is Enable or DetectMessageEnd.")
     if not text("Url"):
-        return _error(400, 21205, "Url is not a valid URL.")
+        return refusal(400, 21205, "Url is not a valid URL.")
     call = of.place(
         CallRequest(
             to=text("To"),
@@ -101,6 +104,8 @@ async def create(request: Request, account: Account, of: Of) -> Response:
             status_events=tuple(str(event) for event in form.getlist("StatusCallbackEvent"))
             or ("completed",),
             amd_callback=text("AsyncAmdStatusCallback") if text("AsyncAmd") == "true" else "",
+            waits_for_greeting=text("MachineDetection") == "DetectMessageEnd",
+            api_url=str(request.base_url).rstrip("/"),
             fallback_url=text("FallbackUrl"),
             ring_timeout_s=int(text("Timeout") or 60),
             longest_s=int(text("TimeLimit") or 14_400),
@@ -118,8 +123,7 @@ async def list_calls(request: Request, account: Account, of: Of) -> Response:
         for call in reversed(of.calls.values())
         if wanted_to in (None, call.request.to) and wanted_from in (None, call.request.from_)
     ]
-    page = {"page": 0, "page_size": 50, "next_page_uri": None, "previous_page_uri": None}
-    return JSONResponse({"calls": found, **page})
+    return JSONResponse(paged("calls", found, request))
 
 
 @router.get(f"{_CALLS}/{{call_sid}}.json")
@@ -127,7 +131,7 @@ async def fetch(call_sid: str, account: Account, of: Of) -> Response:
     """One call."""
     call = of.calls.get(call_sid)
     if call is None:
-        return _error(404, 20404, "The requested resource was not found")
+        return refusal(404, 20404, "The requested resource was not found")
     return JSONResponse(_resource(call, account))
 
 
@@ -136,18 +140,21 @@ async def update(call_sid: str, request: Request, account: Account, of: Of) -> R
     """End a call (`Status`), or have a live one go on with other TwiML (`Url` or `Twiml`)."""
     call = of.calls.get(call_sid)
     if call is None:
-        return _error(404, 20404, "The requested resource was not found")
+        return refusal(404, 20404, "The requested resource was not found")
     form = await request.form()
     status, url, twiml = (str(form.get(name, "")) for name in ("Status", "Url", "Twiml"))
     if call.status in ("completed", "busy", "no-answer", "canceled", "failed"):
-        return _error(400, 21220, "Call is not in-progress. Cannot redirect.")
+        return refusal(400, 21220, "Call is not in-progress. Cannot redirect.")
+    if status == "canceled" and call.status == "in-progress":
+        # Documented: calls that are in progress are not affected by it.
+        return JSONResponse(_resource(call, account))
     if status in ("completed", "canceled"):
         call.end(status)
         return JSONResponse(_resource(call, account) | {"status": status})
     if status or not (url or twiml):
-        return _error(400, 21218, "Give Status (completed or canceled), Url or Twiml.")
+        return refusal(400, 21218, "Give Status (completed or canceled), Url or Twiml.")
     if call.status != "in-progress":
-        return _error(400, 21220, "Call is not in-progress. Cannot redirect.")
+        return refusal(400, 21220, "Call is not in-progress. Cannot redirect.")
     call.redirect(url=url, twiml=twiml)
     return JSONResponse(_resource(call, account))
 
@@ -164,7 +171,7 @@ class Incoming(BaseModel):
 
 
 @router.post("/witness/incoming", status_code=201)
-async def incoming(wanted: Incoming, of: Of) -> dict[str, str]:
+async def incoming(wanted: Incoming, request: Request, of: Of) -> dict[str, str]:
     """Have the simulated caller dial in: no part of the carrier's API, but of its rehearsal."""
     call = of.place(
         CallRequest(
@@ -173,6 +180,7 @@ async def incoming(wanted: Incoming, of: Of) -> dict[str, str]:
             url=wanted.voice_url,
             status_callback=wanted.status_callback,
             direction="inbound",
+            api_url=str(request.base_url).rstrip("/"),
         )
     )
     return {"call_sid": call.sid}
@@ -186,6 +194,7 @@ async def witness(of: Of) -> list[dict[str, Any]]:
             "call_sid": call.sid,
             "to": call.request.to,
             "status": call.status,
+            "line_ms": call.line_ms,
             "folder": str(call.folder),
         }
         for call in of.calls.values()
@@ -206,7 +215,25 @@ def _resource(call: CarrierCall, account: str) -> dict[str, Any]:
     }
 
 
-def _error(status: int, code: int, message: str) -> Response:
+def paged(name: str, found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+    """One page of a list, and where the next one is."""
+    size = min(max(int(request.query_params.get("PageSize", 50)), 1), 1000)
+    page = int(request.query_params.get("Page", 0))
+    rest = found[(page + 1) * size :]
+    path = request.url.path
+    kept = {k: v for k, v in request.query_params.items() if k not in ("Page", "PageToken")}
+    query = urlencode({**kept, "PageSize": size, "Page": page + 1, "PageToken": "PA"})
+    return {
+        name: found[page * size : (page + 1) * size],
+        "page": page,
+        "page_size": size,
+        "next_page_uri": f"{path}?{query}" if rest else None,
+        "previous_page_uri": None,
+    }
+
+
+def refusal(status: int, code: int, message: str) -> Response:
+    """An error as the carrier tells it."""
     more = f"https://www.twilio.com/docs/errors/{code}"
     body = {"code": code, "message": message, "more_info": more, "status": status}
     return JSONResponse(body, status)

@@ -18,6 +18,7 @@ from rehearsal.audio import Samples, from_mulaw, to_mulaw
 from rehearsal.caller import HungUp, Pressed, Said, SimulatedCaller, Understood
 from rehearsal.carrier.playout import SILENCE, PlayoutBuffer
 from rehearsal.carrier.record import StereoRecording, Witness
+from rehearsal.carrier.recordings import CallRecordings
 from rehearsal.carrier.stream import MediaStream, StreamFailed
 from rehearsal.carrier.twiml import (
     Dial,
@@ -38,6 +39,8 @@ TICK_S = 0.02
 FRAME = SILENCE * 160
 INITIATE_S, RING_S = 0.05, 0.2
 AMD_MS = 1500
+GREETING_MS = 4000
+"""Of a machine: told of its end, not of its beginning, where the request waits for it."""
 REACT_S = 0.1
 """From a stream's end to the next request. A carrier is far away; on loopback a dying process's port would still be open."""
 MUTED_MS = 4000
@@ -57,6 +60,10 @@ class CallRequest:
     status_callback: str = ""
     status_events: tuple[str, ...] = ("completed",)
     amd_callback: str = ""
+    waits_for_greeting: bool = False
+    """`DetectMessageEnd`: of a machine it is told once its greeting is over."""
+    api_url: str = ""
+    """Where the request came to: resources are there."""
     fallback_url: str = ""
     """Asked for TwiML when a document cannot be had from where it should be."""
     ring_timeout_s: int = 60
@@ -115,12 +122,27 @@ class CarrierCall:
             if context.timeline.replies
             else SimulatedCaller(context.timeline, context.caller_voice)
         )
+        self.recordings = CallRecordings(
+            self.folder,
+            self._witness,
+            self._webhooks.tell,
+            {
+                "AccountSid": context.account_sid,
+                "CallSid": self.sid,
+                "ApiUrl": self.request.api_url,
+            },
+        )
         self._stream: MediaStream | None = None
         self._announcement = PlayoutBuffer()
         self._over = asyncio.Event()
         self._detours: asyncio.Queue[_Document] = asyncio.Queue()
         self._latest_tick_ms = 0.0
         self._muted_ms = MUTED_MS if self.context.fault == "mute-opening" else 0
+
+    @property
+    def line_ms(self) -> int:
+        """How long the line has been open."""
+        return self._recording.duration_ms
 
     # --- life --------------------------------------------------------------------------------
 
@@ -155,8 +177,8 @@ class CarrierCall:
         await asyncio.sleep(INITIATE_S)
         self._become("initiated")
         await asyncio.sleep(RING_S)
-        if timeline.answers == "busy":
-            self._become("busy")
+        if timeline.answers in ("busy", "failed"):
+            self._become(timeline.answers)
             return
         self._become("ringing")
         rings_s = timeline.answer_after_ms / 1000
@@ -177,7 +199,10 @@ class CarrierCall:
         began_s = time.monotonic()
         clock = asyncio.create_task(self._clock())
         if self.request.amd_callback:
-            asyncio.get_running_loop().call_later(AMD_MS / 1000, self._tell_amd)
+            verdict, after_ms = self._verdict()
+            asyncio.get_running_loop().call_later(
+                after_ms / 1000, self._tell_amd, verdict, after_ms
+            )
         try:
             async with asyncio.timeout(self.request.longest_s):
                 await self._follow_until_over()
@@ -193,6 +218,7 @@ class CarrierCall:
             latest_tick_ms=round(self._latest_tick_ms, 1),
         )
         self._become("completed")
+        await self.recordings.close()
 
     async def _follow_until_over(self) -> None:
         """Carry out the first document, and any other that a REST update puts in its place."""
@@ -226,16 +252,25 @@ class CarrierCall:
         parameters = self._parameters()
         if event == "completed":
             parameters["CallDuration"] = str(self.duration_s or 0)
-            parameters["SipResponseCode"] = {"busy": "486", "no-answer": "487"}.get(status, "200")
+            usual = {"busy": 486, "no-answer": 487, "canceled": 487, "failed": 404}.get(status, 200)
+            told = self.context.timeline.sip_code if usual != 200 else None
+            parameters["SipResponseCode"] = str(told or usual)
         self._webhooks.tell_status(self.request.status_callback, parameters)
 
-    def _tell_amd(self) -> None:
+    def _verdict(self) -> tuple[str, int]:
+        """AnsweredBy, and after how long it is told."""
+        verdict = self.context.timeline.answered_by
+        if self.request.waits_for_greeting and verdict.startswith("machine"):
+            return ("machine_end_beep" if verdict == "machine_start" else verdict), GREETING_MS
+        return ("machine_start" if verdict.startswith("machine") else verdict), AMD_MS
+
+    def _tell_amd(self, verdict: str, after_ms: int) -> None:
         if self.status == "in-progress":
             parameters = {
                 "CallSid": self.sid,
                 "AccountSid": self.context.account_sid,
-                "AnsweredBy": self.context.timeline.answered_by,
-                "MachineDetectionDuration": str(AMD_MS),
+                "AnsweredBy": verdict,
+                "MachineDetectionDuration": str(after_ms),
             }
             self._webhooks.tell(self.request.amd_callback, parameters)
 
@@ -371,6 +406,7 @@ class CarrierCall:
             self._muted_ms -= 20
             heard = FRAME
         self._recording.add(caller, heard)
+        self.recordings.add(caller, heard)
         for act in acts:
             match act:
                 case Said():

@@ -6,7 +6,7 @@ import json
 import time
 import wave
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from media_gateway.twilio.mulaw import decode
 
@@ -53,13 +53,15 @@ class StereoRecording:
         """So far."""
         return len(self._caller) // 8
 
-    def write(self, path: Path) -> None:
-        """As a 16 bit wav file."""
+    def write(self, path: Path, *, channels: Literal[1, 2] = 2) -> None:
+        """As a 16 bit wav file; with one channel both sides are heard on it."""
         import numpy as np
 
         both = np.stack((decode(bytes(self._caller)), decode(bytes(self._agent))), axis=1)
+        if channels == 1:
+            both = np.clip(both.sum(axis=1, dtype=np.int32), -32768, 32767).astype(np.int16)
         with wave.open(str(path), "wb") as file:
-            file.setnchannels(2)
+            file.setnchannels(channels)
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(both.tobytes())

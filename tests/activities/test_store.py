@@ -58,6 +58,7 @@ def test_a_calls_row_keeps_its_types_and_a_repeated_write_changes_nothing(store:
     assert row is not None
     assert row.slots == ROW.slots
     assert row.objections == {"too_expensive": 1}
+    assert (row.recording_sid, row.recording_url) == (None, None)
     assert (row.appointment_at, row.call_back_when) == ("2026-11-26T15:00", None)
     activities.write_outcome(replace(ROW, summary="read again"))
     row = store.call("c1")
@@ -134,3 +135,11 @@ def test_workers_that_start_together_on_an_empty_database_all_start(tmp_path: Pa
     stores[0].add_contact(phone="+12125550142", first_name="Dana", company="")
     for store in stores:
         store.close()
+
+
+def test_a_recorded_calls_row_says_where_the_recording_is(store: CrmStore) -> None:
+    url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Recordings/RE1"
+    CrmActivities(store).write_outcome(replace(ROW, recording_sid="RE1", recording_url=url))
+    row = store.call("c1")
+    assert row is not None
+    assert (row.recording_sid, row.recording_url) == ("RE1", url)

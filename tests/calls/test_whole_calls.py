@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,21 +31,28 @@ PORTS = ("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "VENDORS_PORT", "CARRIER_P
 
 @asynccontextmanager
 async def system(
-    caller: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    caller: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[System]:
+    """Everything, with this caller: one of the rehearsal's, or a file."""
     for name in [name for name in os.environ if name.startswith("CALLSPINE_")]:
         monkeypatch.delenv(name)
     for name in PORTS:
         monkeypatch.setenv(f"CALLSPINE_{name}", str(free_port()))
     monkeypatch.setenv("CALLSPINE_VAR_DIR", str(folder))
-    monkeypatch.setenv("CALLSPINE_REHEARSAL_CALLER", f"rehearsal/callers/{caller}.yaml")
+    path = caller if caller.endswith(".yaml") else f"rehearsal/callers/{caller}.yaml"
+    monkeypatch.setenv("CALLSPINE_REHEARSAL_CALLER", path)
+    for name, value in (more or {}).items():
+        monkeypatch.setenv(name, value)
     async with running_system(load_settings()) as running:
         yield running
 
 
-async def call(running: System) -> CallResult:
+async def call(running: System, script: str = "solar_consult") -> CallResult:
     client = await connect(running.settings)
-    wanted = CallInput(call_id=uuid4().hex[:12], script_id="solar_consult", to=TO)
+    wanted = CallInput(call_id=uuid4().hex[:12], script_id=script, to=TO)
     async with asyncio.timeout(90):
         return await (await start_call(client, wanted)).result()
 

@@ -49,6 +49,54 @@ stages:
     outcome: not_interested
 """
 
+RECORDED = """\
+script: recorded
+version: "1"
+title: Recorded
+company: Acme
+agent_name: Ann
+language: en
+first: consent
+recording: after_consent
+transfer_to: "+12125550199"
+silence: [Are you there]
+stages:
+  consent:
+    goal: ask whether the call may be recorded
+    opening: May I record this call, so that we get your details right?
+    must_say: true
+    fallback: Sorry, may I record this call?
+    resume: Sorry, we were cut off. May I record this call?
+    moves:
+      agrees:
+        description: the caller agrees to the recording
+        consents_to_recording: true
+        to: ask
+      refuses:
+        description: the caller does not want a recording
+        to: ask
+  ask:
+    goal: ask
+    opening: How old are you?
+    fallback: Sorry, how old?
+    resume: Again, how old?
+    moves:
+      done:
+        description: the age is known
+        to: end
+  end:
+    opening: Bye.
+    outcome: not_interested
+"""
+"""A script that records after consent."""
+ANNOUNCED = (
+    RECORDED.replace("after_consent", "after_disclosure")
+    .replace("        consents_to_recording: true\n", "")
+    .replace("    must_say: true\n", "")
+)
+"""The same that says so at the beginning and records on."""
+HEARD_CONSENT = ReplyHeard(heard_words="...", lines_heard=("consent.opening",))
+
 
 def move(name: str, words: str = "words", **slots: str) -> MoveProposed:
     return MoveProposed(caller_words=words, move=name, slots=slots)

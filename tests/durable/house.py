@@ -16,6 +16,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities.errors import call_not_placed, call_unknown, script_refused
 from tests.core.scripts import SAMPLE_TEXT, TODAY
 from workflows.call import CallWorkflow
+from workflows.carrier_errors import DialProblem
 from workflows.contracts import activities as contract
 from workflows.contracts.activities import (
     Callee,
@@ -32,6 +33,9 @@ from workflows.contracts.activities import (
     PlacedCall,
     ReadTranscript,
     ReconnectCall,
+    StartedRecording,
+    StartRecording,
+    StopRecording,
     WriteOutcome,
 )
 from workflows.contracts.payloads import (
@@ -56,6 +60,7 @@ from workflows.signal_guard import SignalGuard
 from workflows.starter import start_call
 
 CALL_SID = "CA1"
+RECORDING_SID = "RE1"
 GATEWAY = "g1"
 Handle = WorkflowHandle[CallWorkflow, CallResult]
 
@@ -68,7 +73,7 @@ class House:
     script_refusal: str = ""
     look_up_fails: bool = False
     dial: str = ""
-    """Empty: placed; `refused`: a certain no; `lost`: the answer never came; `crashed`: who knows."""
+    """Empty: placed; `refused`, `limited`: a certain no; `lost`: the answer never came; `crashed`: who knows."""
     found: FoundCall = field(default_factory=FoundCall)
     ended_status: str = "completed"
     model_fails: bool = False
@@ -88,6 +93,9 @@ class House:
     do_not_call: list[DoNotCall] = field(default_factory=list)
     connected: list[ConnectPerson] = field(default_factory=list)
     reconnected: list[str] = field(default_factory=list)
+    recorded: list[StartRecording] = field(default_factory=list)
+    unrecorded: list[StopRecording] = field(default_factory=list)
+    recording_fails: bool = False
     directs: asyncio.Event | None = None
     """When given, the gateway answers no directive before it is set."""
     directives: list[Directive] = field(default_factory=list)
@@ -109,7 +117,18 @@ class House:
     async def place_call(self, wanted: PlaceCall) -> PlacedCall:
         self.placed.append(wanted)
         if self.dial == "refused":
-            raise call_not_placed("the carrier refused: HTTP 400, error 21211")
+            raise call_not_placed(
+                "the carrier refused: HTTP 400, error 21211",
+                DialProblem.INVALID_NUMBER,
+                carrier_code=21211,
+            )
+        if self.dial == "limited":
+            raise call_not_placed(
+                "the carrier refused: HTTP 429, error 20429",
+                DialProblem.RATE_LIMITED,
+                carrier_code=20429,
+                retry_after_s=7.5,
+            )
         if self.dial == "lost":
             raise call_unknown("the carrier's answer was lost: ReadTimeout")
         if self.dial == "crashed":
@@ -133,6 +152,17 @@ class House:
     @activity.defn(name=contract.RECONNECT_CALL)
     async def reconnect_call(self, wanted: ReconnectCall) -> None:
         self.reconnected.append(wanted.call_sid)
+
+    @activity.defn(name=contract.START_RECORDING)
+    async def start_recording(self, wanted: StartRecording) -> StartedRecording:
+        self.recorded.append(wanted)
+        if self.recording_fails:
+            raise ApplicationError("HTTP 503")
+        return StartedRecording(recording_sid=RECORDING_SID)
+
+    @activity.defn(name=contract.STOP_RECORDING)
+    async def stop_recording(self, wanted: StopRecording) -> None:
+        self.unrecorded.append(wanted)
 
     @activity.defn(name=contract.CARRY_OUT_DIRECTIVE)
     async def carry_out_directive(self, directive: Directive) -> DirectiveDone:
@@ -218,6 +248,8 @@ class House:
                         self.end_call,
                         self.connect_person,
                         self.reconnect_call,
+                        self.start_recording,
+                        self.stop_recording,
                     ],
                 ),
             ):

@@ -541,7 +541,6 @@ async def test_a_call_without_a_gateway_is_hung_up_through_the_carrier(
         await opening(handle)
         assert (await supervise(handle, Order.HANG_UP)).by == "carrier"
         assert house.ended == [CALL_SID]
-        await tell(handle, CarrierStatus.COMPLETED)
         result = await handle.result()
     assert result.outcome is Outcome.GOODBYE
 

@@ -438,7 +438,8 @@ async def test_a_signal_without_its_argument_stops_nothing(
 ) -> None:
     async with house.open(client):
         handle = await answered(client)
-        for name in ("turn_completed", "carrier_status", "answered_by", "media_lost"):
+        names = ("turn_completed", "carrier_status", "answered_by", "media_lost")
+        for name in (*names, "recording_status"):
             await handle.signal(name, args=arguments)
         await opening(handle)
         result = await hang_up(handle)

@@ -17,6 +17,7 @@ from tests.durable import stubborn_gateway
 from tests.durable.dev_server import GatewayProcess, dev_server, until
 
 STUBBORN = stubborn_gateway.__name__
+ENDING = ("draining", "drained", "gateway_stopped")
 SCRIPT = Path("sales_scripts/solar_consult.yaml")
 
 
@@ -38,7 +39,10 @@ async def test_a_gateway_that_is_told_to_stop_closes_everything_and_ends_well(
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
     assert seconds < 6, "of the 25 that a drain may take"
-    assert events(gateway)[-3:] == ["draining", "drained", "gateway_stopped"]
+    # A vendor that is not there may be told of in between.
+    ending = [event for event in events(gateway) if event in ENDING]
+    assert ending == list(ENDING), gateway.said
+    assert events(gateway)[-1] == ENDING[-1]
     left = {part.name for part in gateway.outbox.parent.iterdir()}
     assert left == {"gateway-1.db", "gateway-1.db.lock"}
 
@@ -61,7 +65,8 @@ async def test_a_drain_that_fails_still_ends_the_gateway(server: Client, tmp_pat
         status, seconds = await gateway.terminate(within_s=10)
     assert status == 0, gateway.said
     assert seconds < 6, "of the 25 that a drain may take"
-    assert events(gateway)[-2:] == ["drain_failed", "gateway_stopped"]
+    assert "drain_failed" in events(gateway)
+    assert events(gateway)[-1] == "gateway_stopped"
 
 
 async def test_the_calls_that_are_served_are_those_that_directives_reach(

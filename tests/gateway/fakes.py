@@ -33,6 +33,7 @@ from workflows.contracts.payloads import (
     CarrierUpdate,
     MediaLost,
     NextStep,
+    RecordingUpdate,
     StreamEnded,
     TurnCompleted,
     TurnRecord,
@@ -64,6 +65,7 @@ class FakeLink:
         self.lost: list[MediaLost] = []
         self.statuses: list[CarrierUpdate] = []
         self.verdicts: list[AnsweredBy] = []
+        self.recordings: list[RecordingUpdate] = []
         self.inbound: list[CallInput] = []
         self.after = AfterStream(step=NextStep.HANG_UP)
         self.ended: list[StreamEnded] = []
@@ -114,6 +116,9 @@ class FakeLink:
 
     def answered_by(self, call_id: str, verdict: AnsweredBy) -> None:
         self.verdicts.append(verdict)
+
+    def recording_status(self, call_id: str, update: RecordingUpdate) -> None:
+        self.recordings.append(update)
 
     def media_lost(self, call_id: str, lost: MediaLost) -> None:
         self.lost.append(lost)

@@ -25,11 +25,13 @@ from workflows.contracts.payloads import (
     CarrierUpdate,
     Direction,
     NextStep,
+    RecordingStatus,
+    RecordingUpdate,
     StreamEnded,
 )
 
 CALL = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+12125550100", "To": "+12125550142"}
-WEBHOOKS = ["voice", "status", "amd", "stream-status", "stream-end"]
+WEBHOOKS = ["voice", "status", "amd", "recording", "stream-status", "stream-end"]
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
@@ -231,6 +233,56 @@ async def test_the_machine_verdict_reaches_the_workflow(gateway: Gateway) -> Non
 
     (verdict,) = gateway.link.verdicts
     assert (verdict.answered_by, verdict.detection_ms) == ("machine_start", 2100)
+
+
+async def test_a_recordings_status_reaches_the_workflow_without_credentials(
+    gateway: Gateway,
+) -> None:
+    form = {
+        **CALL,
+        "RecordingSid": "RE1",
+        "RecordingStatus": "completed",
+        "RecordingDuration": "41",
+        "RecordingUrl": "https://AC1:secret@api.twilio.com/2010-04-01/Accounts/AC1/Recordings/RE1?x=1",
+    }
+    answer = await gateway.post("/twilio/recording?call_id=c1", form)
+
+    assert answer.status_code == 204
+    assert gateway.link.recordings == [
+        RecordingUpdate(
+            call_sid="CA1",
+            recording_sid="RE1",
+            status=RecordingStatus.COMPLETED,
+            duration_s=41,
+            url="https://api.twilio.com/2010-04-01/Accounts/AC1/Recordings/RE1",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"RecordingSid": "RE1", "RecordingStatus": "exploded"},
+        {"RecordingStatus": "completed"},
+    ],
+)
+async def test_a_recordings_status_that_says_nothing_is_dropped(
+    gateway: Gateway, form: dict[str, str]
+) -> None:
+    answer = await gateway.post("/twilio/recording?call_id=c1", CALL | form)
+
+    assert answer.status_code == 204
+    assert gateway.link.recordings == []
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "", "https://[", "https://h/" + "x" * 500])
+async def test_an_address_that_is_none_is_left_out(gateway: Gateway, url: str) -> None:
+    form = {**CALL, "RecordingSid": "RE1", "RecordingStatus": "completed", "RecordingUrl": url}
+
+    await gateway.post("/twilio/recording?call_id=c1", form)
+
+    (update,) = gateway.link.recordings
+    assert update.url == ""
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,21 @@ async def test_failures_are_encrypted(client: Client, house: House) -> None:
     assert "Encoded failure" in text
 
 
+@pytest.mark.parametrize("changes", [PLAIN, ENCRYPTED], ids=["plain", "encrypted"])
+async def test_why_a_dial_was_refused_comes_through(
+    client: Client, house: House, changes: dict[str, str]
+) -> None:
+    house.dial = "limited"
+    seeing = client_with(client, data_converter(settings(**changes)))
+    async with house.open(seeing):
+        result = await (await start(seeing)).result()
+    assert (result.problem, result.carrier_code, result.retry_after_s) == (
+        "rate_limited",
+        20429,
+        7.5,
+    )
+
+
 async def test_search_attributes_stay_readable(client: Client, house: House) -> None:
     handle = await whole_call(client, house, ENCRYPTED)
     found = (await client.get_workflow_handle(handle.id).describe()).typed_search_attributes

@@ -16,9 +16,11 @@ from typing import Any
 
 from temporalio.client import Client
 
+from tests.core.scripts import RECORDED
 from tests.durable.conftest import skipping_time
 from tests.durable.house import (
     CALL_SID,
+    RECORDING_SID,
     Handle,
     House,
     attach,
@@ -36,8 +38,11 @@ from workflows.contracts.payloads import (
     CarrierStatus,
     Direction,
     MediaLost,
+    RecordingStatus,
+    RecordingUpdate,
     StreamEnded,
     SuperviseRequest,
+    TurnHeard,
     TurnKind,
 )
 from workflows.script.events import Order
@@ -125,11 +130,32 @@ async def _supervised(client: Client, house: House) -> Handle:
     return handle
 
 
+async def _recorded(client: Client, house: House) -> Handle:
+    """The caller agrees to a recording, and thinks better of it."""
+    house.script_yaml = RECORDED
+    handle = await _answered(client)
+    await opening(handle)
+    asked = TurnHeard(seq=1, lines_heard=["disclosure.opening", "consent.opening"])
+    await turn(handle, 2, move="agrees", before=asked)
+    await until(handle, contract.START_RECORDING)
+    for status in (RecordingStatus.IN_PROGRESS, RecordingStatus.COMPLETED):
+        if status is RecordingStatus.COMPLETED:
+            await turn(handle, 3, move="stop_recording")
+            await until(handle, contract.STOP_RECORDING)
+        told = RecordingUpdate(call_sid=CALL_SID, recording_sid=RECORDING_SID, status=status)
+        await handle.signal(CallWorkflow.recording_status, told)
+    await turn(handle, 4, move="done")
+    await handle.execute_update(CallWorkflow.stream_ended, StreamEnded(call_sid=CALL_SID))
+    await tell(handle, CarrierStatus.COMPLETED)
+    return handle
+
+
 CALLS: dict[str, Callable[[Client, House], Awaitable[Handle]]] = {
     "appointment": _appointment,
     "inbound": _inbound,
     "lost_answer": _lost_answer,
     "opt_out": _opt_out,
+    "recorded": _recorded,
     "resumed": _resumed,
     "silent": _silent,
     "supervised": _supervised,

@@ -13,6 +13,8 @@ FIND_CALL = "find_call"
 END_CALL = "end_call"
 CONNECT_PERSON = "connect_person"
 RECONNECT_CALL = "reconnect_call"
+START_RECORDING = "start_recording"
+STOP_RECORDING = "stop_recording"
 CARRY_OUT_DIRECTIVE = "carry_out_directive"
 """Runs in the gateway that carries the call's audio, on its own task queue."""
 READ_CALL = "read_call"
@@ -24,11 +26,13 @@ RECORD_DO_NOT_CALL = "record_do_not_call"
 SCRIPT_REFUSED = "ScriptRefused"
 """The script does not exist, is not sound, or is not the one that was asked for."""
 CALL_NOT_PLACED = "CallNotPlaced"
-"""The carrier said no, or the number may not be called: certainly no call was placed."""
+"""The carrier said no, or the number may not be called: certainly no call was placed. Its detail is a `NotPlaced`."""
 CALL_UNKNOWN = "CallUnknown"
 """The carrier's answer was lost: a call may or may not have been placed."""
 CALL_IS_OVER = "CallIsOver"
 """The carrier has no such live call any more."""
+RATE_LIMITED = "RateLimited"
+"""The carrier wants to be left alone for a while; the activity is tried again after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,18 @@ class PlacedCall:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotPlaced:
+    """Detail of a CALL_NOT_PLACED error."""
+
+    problem: str = ""
+    """A value of `workflows.carrier_errors.DialProblem`."""
+    carrier_code: int = 0
+    """The carrier's own error code; 0 where it gave none, or was not asked."""
+    retry_after_s: float = 0.0
+    """How long the carrier wants to be left alone; 0 where it did not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FindCall:
     """Was a call placed whose answer was lost? The newest to and from these numbers since then."""
 
@@ -127,6 +143,28 @@ class ReconnectCall:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartRecording:
+    """Record a live call from now on."""
+
+    call_id: str
+    call_sid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopRecording:
+    """Record no more of a call."""
+
+    call_sid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedRecording:
+    """The carrier records."""
+
+    recording_sid: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndedCall:
     """The carrier's last word on a call."""
 
@@ -166,6 +204,8 @@ class WriteOutcome:
     duration_s: int | None
     lead_id: str = ""
     campaign_id: str = ""
+    recording_sid: str = ""
+    recording_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -245,6 +245,49 @@ class AnsweredBy:
     detection_ms: int = 0
 
 
+class RecordingStatus(StrEnum):
+    """Twilio's RecordingStatus values in callbacks."""
+
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    ABSENT = "absent"
+    """Nothing was recorded."""
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """No other status follows."""
+        return self is not RecordingStatus.IN_PROGRESS
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingUpdate:
+    """Signal `recording_status`: a recording status callback. May come twice and out of order."""
+
+    call_sid: str
+    recording_sid: str
+    status: RecordingStatus
+    duration_s: int | None = None
+    url: str = ""
+    """Of the carrier's resource, without credentials; who fetches it needs the account's."""
+    error_code: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRecording:
+    """What was recorded of a call; also how it stands while the call lasts."""
+
+    recording_sid: str
+    status: str = ""
+    """A RecordingStatus; empty: begun, and the carrier has not said so."""
+    duration_s: int | None = None
+    url: str = ""
+    withdrawn: bool = False
+    """The caller had it stopped, by an objection, an opt-out or a hand-over."""
+    failure: str = ""
+    """Why it could not be begun or stopped; empty when it could."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MediaLost:
     """Signal `media_lost`: a stream's socket closed."""
@@ -386,6 +429,7 @@ class CallSnapshot:
     needs_review: bool = False
     gateway_id: str = ""
     """Who carries the audio, or did last."""
+    recording: CallRecording | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -420,3 +464,13 @@ class CallResult:
     script_hash: str = ""
     resumes: int = 0
     needs_review: bool = False
+    problem: str = ""
+    """Why nobody was spoken to, a `workflows.carrier_errors.DialProblem`; empty for a call that was answered."""
+    carrier_code: int = 0
+    """The carrier's error code for a dial that it refused."""
+    sip_code: int = 0
+    """Of the carrier's last status; 0 where it gave none."""
+    retry_after_s: float = 0.0
+    """With RATE_LIMITED: how long the carrier wants to be left alone; 0 where it did not say."""
+    recording: CallRecording | None = None
+    """None: nothing of the call was recorded."""

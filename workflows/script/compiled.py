@@ -7,6 +7,7 @@ from workflows.script.model import Line, Move, Outcome, Slot, SlotType, Stage, W
 DISCLOSURE_LINE = "disclosure.opening"
 OPT_OUT_DIGIT = "9"
 OPT_OUT_MOVE = "opt_out"
+STOP_RECORDING_MOVE = "stop_recording"
 CALL_BACK_SLOT = "call_back_when"
 GOODBYE, OPTED_OUT, HANDED_OVER = "goodbye", "opted_out", "handed_over"
 CALL_BACK, WRONG_PERSON = "call_back", "wrong_person"
@@ -22,15 +23,17 @@ COMPILED_MOVES = (
     "call_back",
     "wrong_person",
     "goodbye",
+    STOP_RECORDING_MOVE,
 )
 ALWAYS_ALLOWED = frozenset({OPT_OUT_MOVE, "human", "wrong_person", "goodbye", "call_back"})
 """Moves that a caller may force even before the disclosure was heard to its end: none of them sells anything."""
 
 
-def disclosure(agent_name: str, company: str) -> Line:
+def disclosure(agent_name: str, company: str, *, tells_of_recording: bool = False) -> Line:
     """Who calls, that it is an AI, and the way out: first, uninterruptible, heard in full."""
+    recorded = " on a recorded line" if tells_of_recording else ""
     text = (
-        f"Hi, this is {agent_name}, an AI assistant calling from {company}. "
+        f"Hi, this is {agent_name}, an AI assistant calling from {company}{recorded}. "
         "To opt out, press nine or just say stop."
     )
     return Line(line_id=DISCLOSURE_LINE, text=text, must_say=True)
@@ -185,6 +188,25 @@ def global_moves(agent_name: str, company: str) -> tuple[Move, ...]:
             ),
             to=GOODBYE,
             words=Words.AUTHORED,
+        ),
+    )
+
+
+def stop_recording_move() -> Move:
+    """A caller may have the recording stopped at any time, and need not end the call for it."""
+    return Move(
+        name=STOP_RECORDING_MOVE,
+        description="the caller does not want the call to be recorded",
+        examples=(
+            "stop recording",
+            "do not record this call",
+            "I do not want to be recorded",
+            "turn the recording off please",
+        ),
+        words=Words.AUTHORED,
+        line=Line(
+            line_id=f"{STOP_RECORDING_MOVE}.answer",
+            text="Of course, this call is not recorded from here on.",
         ),
     )
 

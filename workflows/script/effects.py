@@ -1,7 +1,7 @@
 """PURE. What a script asks for: the outputs of `workflows.script.machine.advance`. Imperatives, in order.
 
 The gateway carries out what is heard (`SpeakReply`, `SpeakLine`, `EndCall`); the workflow what must last
-(`OptOut`, `BookAppointment`, `BookCallBack`, `Transfer`, `RefuseMove`, `EndCall`).
+(`OptOut`, `BookAppointment`, `BookCallBack`, `Transfer`, `StartRecording`, `StopRecording`, `RefuseMove`, `EndCall`).
 """
 
 from __future__ import annotations
@@ -94,6 +94,16 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartRecording:
+    """Record the call from now on. Given at most once in a call, and never after a `StopRecording`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecording:
+    """Record no more of this call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndCall:
     """The script is over; hang up once everything spoken was heard."""
 
@@ -112,5 +122,7 @@ Effect = (
     | BookAppointment
     | BookCallBack
     | Transfer
+    | StartRecording
+    | StopRecording
     | EndCall
 )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workflows.script.compiled import connecting_line, disclosure, global_moves
+from workflows.script.compiled import (
+    connecting_line,
+    disclosure,
+    global_moves,
+    stop_recording_move,
+)
 from workflows.script.lines import placeholders
-from workflows.script.model import Script
+from workflows.script.model import Recording, Script
 from workflows.script.openers import openers_in
 
 
@@ -19,7 +24,8 @@ def fixed_lines(script: Script) -> tuple[str, ...]:
 def _texts(script: Script) -> Iterator[str]:
     yield from (line.text for line in openers_in(script))
     yield from (line.text for line in script.filler)
-    yield disclosure(script.agent_name, script.company).text
+    tells = script.recording is Recording.AFTER_DISCLOSURE
+    yield disclosure(script.agent_name, script.company, tells_of_recording=tells).text
     first = script.stages.get(script.first_stage)
     stages = [stage for stage in script.stages.values() if stage is not first]
     for stage in [first, *stages] if first is not None else stages:
@@ -27,7 +33,8 @@ def _texts(script: Script) -> Iterator[str]:
     yield from (slot.ask for slot in script.slots.values())
     yield from (line.text for line in script.silence)
     yield connecting_line().text
-    for move in global_moves(script.agent_name, script.company):
+    moves = global_moves(script.agent_name, script.company)
+    for move in (*moves, *((stop_recording_move(),) if script.records else ())):
         yield move.line.text if move.line is not None else ""
     for stage in script.stages.values():
         yield from (stage.reask.text, stage.fallback.text)

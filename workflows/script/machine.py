@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
+from workflows.script import recording
 from workflows.script.compiled import (
     ALWAYS_ALLOWED,
     ANSWER,
@@ -18,6 +19,7 @@ from workflows.script.compiled import (
     OPT_OUT_DIGIT,
     OPT_OUT_MOVE,
     OPTED_OUT,
+    STOP_RECORDING_MOVE,
     connecting_line,
     disclosure,
 )
@@ -49,7 +51,16 @@ from workflows.script.events import (
     SupervisorOrdered,
 )
 from workflows.script.lines import known_facts, spoken_line
-from workflows.script.model import Line, Move, Outcome, Script, Slot, SlotValue, Words
+from workflows.script.model import (
+    Line,
+    Move,
+    Outcome,
+    Recording,
+    Script,
+    Slot,
+    SlotValue,
+    Words,
+)
 from workflows.script.moves import allowed_moves, askable_slots, missing_slots, why_not_forced
 from workflows.script.slots import parse_slot
 from workflows.script.state import ScriptState
@@ -68,9 +79,10 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
         case CallEnded():
             return replace(state, outcome=state.outcome or Outcome.HUNG_UP), ()
         case ReplyHeard():
-            return _heard(script, state, event), ()
+            after = _heard(script, state, event)
+            return after, recording.heard(script, state, after)
         case _ if state.outcome is not None:
-            return _said_after_the_end(state, event)
+            return _said_after_the_end(script, state, event)
         case CallAnswered():
             state = replace(state, today=event.today)
             return state, _say_first(script, state, script.stages[state.stage].opening)
@@ -92,11 +104,17 @@ def advance(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
             assert_never(event)
 
 
-def _said_after_the_end(state: ScriptState, event: ScriptEvent) -> Step:
-    """Nothing more is spoken, and no move is made; but that somebody wants no more calls counts to the last moment."""
+def _said_after_the_end(script: Script, state: ScriptState, event: ScriptEvent) -> Step:
+    """Nothing more is spoken, and no move is made; but that somebody wants no more calls counts to the last moment.
+
+    So does that he wants no recording.
+    """
     effects: list[Effect] = []
     if _wants_no_calls(event) and state.outcome is not Outcome.OPTED_OUT:
         effects.append(OptOut())
+    if _wants_no_calls(event) or _wants_no_recording(event):
+        state, stopped = recording.withdrawn(script, state)
+        effects.extend(stopped)
     if isinstance(event, MoveProposed):
         reason = "the script is over"
         effects.append(RefuseMove(stage=state.stage, move=event.move, reason=reason))
@@ -114,6 +132,10 @@ def _wants_no_calls(event: ScriptEvent) -> bool:
             return False
 
 
+def _wants_no_recording(event: ScriptEvent) -> bool:
+    return isinstance(event, MoveProposed) and event.move == STOP_RECORDING_MOVE
+
+
 def means_something(digit: str) -> bool:
     """Whether a script has a use for this key. Others are not heard: a slip of the finger is no turn."""
     return digit == OPT_OUT_DIGIT
@@ -128,8 +150,14 @@ def _say_first(script: Script, state: ScriptState, line: Line) -> tuple[Effect, 
     """A line of the script, the disclosure before it as long as it was not heard in full."""
     effects: list[Effect] = []
     if DISCLOSURE_LINE not in state.lines_heard:
-        effects.append(_speak(script, state, disclosure(script.agent_name, script.company)))
+        effects.append(_disclosure(script, state))
     return (*effects, EnterStage(stage=state.stage), _speak(script, state, line))
+
+
+def _disclosure(script: Script, state: ScriptState) -> SpeakLine:
+    tells = script.recording is Recording.AFTER_DISCLOSURE
+    line = disclosure(script.agent_name, script.company, tells_of_recording=tells)
+    return _speak(script, state, line)
 
 
 def _heard(script: Script, state: ScriptState, event: ReplyHeard) -> ScriptState:
@@ -146,7 +174,11 @@ def _proposed(script: Script, state: ScriptState, event: MoveProposed) -> Step:
         reason = "not allowed in this stage" if event.move else "no usable reply"
         return _refuse(script, state, event.move, reason)
     if DISCLOSURE_LINE not in state.lines_heard and move.name not in ALWAYS_ALLOWED:
+        if move.name == STOP_RECORDING_MOVE:
+            state, _ = recording.withdrawn(script, state)
         return state, _say_first(script, state, _reask(script, state))
+    if not recording.asks_in_full(script, state, move):
+        return state, (_speak(script, state, script.stages[state.stage].opening),)
     state_with_slots, effects = _fill(script, state, event.slots)
     if move.guard is not None and not move.guard.holds(state_with_slots.slots):
         return _refuse(script, state, move.name, f"its guard does not hold: {move.guard.source}")
@@ -193,6 +225,10 @@ def _take(script: Script, state: ScriptState, move: Move, effects: list[Effect])
         count = state.objections.get(move.objection, 0) + 1
         state = replace(state, objections={**state.objections, move.objection: count})
         effects.append(RaiseObjection(name=move.objection))
+    state, recorded = recording.consented(state, move)
+    if move.name == STOP_RECORDING_MOVE:
+        state, recorded = recording.withdrawn(script, state)
+    effects.extend(recorded)
     target, next_move = move.to, move
     if target is None and move.name in (CONTINUE, ANSWER):
         completed = _completed(script, state)
@@ -234,6 +270,9 @@ def _enter(
         ending = (EndCall(outcome=stage.outcome),)
         if stage.name == OPTED_OUT:
             lasting.append(OptOut())
+        if stage.name == OPTED_OUT or stage.transfer:
+            state, stopped = recording.withdrawn(script, state)
+            lasting.extend(stopped)
         if stage.name == CALL_BACK:
             when = str(state.slots.get(CALL_BACK_SLOT, ""))
             changes["call_back_when"] = when
@@ -255,10 +294,7 @@ def _ordered(script: Script, state: ScriptState, event: SupervisorOrdered) -> St
             state, effects = _enter(script, state, event.target)
             if DISCLOSURE_LINE in state.lines_heard or state.outcome is not None:
                 return state, effects
-            return state, (
-                _speak(script, state, disclosure(script.agent_name, script.company)),
-                *effects,
-            )
+            return state, (_disclosure(script, state), *effects)
         case Order.TRANSFER | Order.TAKE_OVER if event.target or script.transfer_to:
             return _connected(script, state, event.target or script.transfer_to or "")
         case Order.HANG_UP:
@@ -269,11 +305,13 @@ def _ordered(script: Script, state: ScriptState, event: SupervisorOrdered) -> St
 
 def _connected(script: Script, state: ScriptState, number: str) -> Step:
     """The compiled-in hand-over, to a number that the script need not know."""
+    state, stopped = recording.withdrawn(script, state)
     state = replace(state, stage=HANDED_OVER, transfer_to=number, outcome=Outcome.HANDED_OVER)
     opening = _speak(script, state, connecting_line())
     return state, (
         EnterStage(stage=HANDED_OVER),
         Transfer(to=number),
+        *stopped,
         opening,
         EndCall(outcome=Outcome.HANDED_OVER),
     )

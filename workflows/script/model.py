@@ -62,6 +62,16 @@ class Words(StrEnum):
     """Only authored lines; the model's words are discarded."""
 
 
+class Recording(StrEnum):
+    """Whether calls are recorded, and from when on; see `workflows.script.recording`."""
+
+    OFF = "off"
+    AFTER_CONSENT = "after_consent"
+    """Once a line that asks was heard in full, and a move that says yes was taken."""
+    AFTER_DISCLOSURE = "after_disclosure"
+    """Once the disclosure, which then says that the line is recorded, was heard in full."""
+
+
 class OpenerKind(StrEnum):
     """What the caller just did, where that is enough to know a good first word."""
 
@@ -97,6 +107,8 @@ class Move:
     """Slots that may be given with it, beside the stage's own."""
     openers: tuple[Line, ...] | None = None
     """Short first words before the reply to it; None: those of its kind; empty: none."""
+    consents_to_recording: bool = False
+    """A yes to the stage's opening: the call is recorded from here on."""
 
 
 class Outcome(StrEnum):
@@ -195,3 +207,9 @@ class Script:
     """Script-wide values for placeholders, e.g. `company_phone`."""
     openers: Mapping[OpenerKind, tuple[Line, ...]] = field(default_factory=dict)
     """Short first words, said while the model still thinks; see `workflows.script.openers`."""
+    recording: Recording = Recording.OFF
+
+    @property
+    def records(self) -> bool:
+        """Some of its calls are recorded."""
+        return self.recording is not Recording.OFF

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from workflows.script.compiled import OBJECTION_PREFIX, global_moves, staying_moves
+from workflows.script.compiled import (
+    OBJECTION_PREFIX,
+    global_moves,
+    staying_moves,
+    stop_recording_move,
+)
 from workflows.script.model import Move, Outcome, Script, Stage
+from workflows.script.recording import may_be_stopped
 from workflows.script.state import ScriptState
 
 
@@ -21,6 +27,7 @@ def allowed_moves(script: Script, state: ScriptState) -> tuple[Move, ...]:
         *_objections(script, stage, state),
         *staying_moves(),
         *global_moves(script.agent_name, script.company),
+        *((stop_recording_move(),) if may_be_stopped(script, state) else ()),
     )
 
 

@@ -22,6 +22,7 @@ from workflows.script.model import (
     Objection,
     OpenerKind,
     Outcome,
+    Recording,
     Script,
     Slot,
     SlotType,
@@ -35,7 +36,7 @@ from workflows.script.yaml_lines import Path, YamlProblem, load_with_lines
 _TOP = {
     "script", "version", "title", "company", "agent_name", "language", "first", "transfer_to",
     "knowledge", "key_terms", "facts", "appointment_slot", "slots", "objections", "filler",
-    "silence", "stages", "openers",
+    "silence", "stages", "openers", "recording",
 }  # fmt: skip
 _SLOT = {"type", "description", "ask", "required", "choices", "min", "max"}
 _OBJECTION = {"description", "examples", "guidance", "line", "max_times"}
@@ -53,6 +54,7 @@ _MOVE = {
     "line",
     "slots",
     "openers",
+    "consents_to_recording",
 }
 
 
@@ -222,7 +224,18 @@ class _Reader:
             transfer_to=transfer_to,
             facts={key: str(value) for key, value in facts.items()},
             openers=self.openers_by_kind(top, (), ""),
+            recording=self.recording(top),
         )
+
+    def recording(self, top: dict[str, object]) -> Recording:
+        value = top.get("recording", Recording.OFF)
+        if value is False:  # what YAML makes of `off`
+            return Recording.OFF
+        if value not in set(Recording):
+            known = ", ".join(Recording)
+            self.problem(("recording",), f"`{value}` is no time to record", f"use one of: {known}")
+            return Recording.OFF
+        return Recording(str(value))
 
     def lines_of(self, top: dict[str, object], key: str) -> tuple[Line, ...]:
         return tuple(
@@ -352,6 +365,7 @@ class _Reader:
                 if "openers" in source
                 else None
             ),
+            consents_to_recording=self.flag(source, "consents_to_recording", path),
         )
 
     def guard(self, source: dict[str, object], path: Path) -> Guard | None:

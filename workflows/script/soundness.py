@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from workflows.script.compiled import COMPILED_STAGES
+from workflows.script.consent import problems_of_recording
 from workflows.script.lines import placeholders
 from workflows.script.model import Line, Outcome, Script, SlotType, Stage, Words
 from workflows.script.openers import may_not_be_opened, openers_of_move
+from workflows.script.unsound import Unsound
 
 KNOWN_FACTS = frozenset({"company", "agent_name"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsound:
-    """Something that cannot work, and where in the document it stands."""
-
-    path: tuple[str | int, ...]
-    what: str
-    remedy: str
 
 
 def problems_of(script: Script, passages: Collection[str] | None = None) -> Iterator[Unsound]:
@@ -43,6 +35,7 @@ def problems_of(script: Script, passages: Collection[str] | None = None) -> Iter
     yield from _openers(script)
     yield from _appointment(script)
     yield from _knowledge(script, passages)
+    yield from problems_of_recording(script)
     if not script.silence:
         yield Unsound(
             path=("silence",),
@@ -133,11 +126,15 @@ def _reachable(script: Script) -> Iterator[Unsound]:
             remedy="lead a move to it, or remove it",
         )
     for stage in _authored(script):
-        if stage.opening.must_say and stage.name != script.first_stage and stage.outcome is None:
+        asks = any(move.consents_to_recording for move in stage.moves)
+        # A question for consent may be skipped: without it nothing is recorded.
+        may_be_skipped = asks or stage.name == script.first_stage or stage.outcome is not None
+        if stage.opening.must_say and not may_be_skipped:
             yield Unsound(
                 path=("stages", stage.name, "must_say"),
                 what=f"the must-say line of `{stage.name}` could be skipped by a global move",
-                remedy="only the first stage and final stages may have must-say openings",
+                remedy="only the first stage, final stages and those that ask for consent to record may have "
+                "must-say openings",
             )
 
 

@@ -33,9 +33,18 @@ class ScriptState:
     """Set once the script is over."""
     transfer_to: str = ""
     call_back_when: str = ""
+    recording: str = ""
+    """`agreed` or `withdrawn`; see `workflows.script.recording`."""
+
+
+_LATER = ("recording",)
+"""Fields that releases before did not have: without a value they are not part of the digest, so that a gateway and a
+worker of two releases agree on calls that do not use them."""
 
 
 def digest(state: ScriptState) -> str:
     """16 hex digits that are equal for equal states, in the gateway and in the workflow."""
-    text = json.dumps(asdict(state), sort_keys=True, separators=(",", ":"))
+    fields = asdict(state)
+    known = {name: value for name, value in fields.items() if value or name not in _LATER}
+    text = json.dumps(known, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
