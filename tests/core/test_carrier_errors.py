@@ -80,8 +80,8 @@ def test_an_ends_meaning(
 def test_every_problem_has_a_disposition_and_those_that_need_a_person_say_what_to_do() -> None:
     assert set(CONSEQUENCES) == set(DialProblem)
     for consequence in CONSEQUENCES.values():
-        if disposition.again in (Again.NEVER, Again.AFTER_A_FIX) or disposition.pauses_campaign:
-            assert disposition.remedy.endswith(".")
+        if consequence.again in (Again.NEVER, Again.AFTER_A_FIX) or consequence.pauses_campaign:
+            assert consequence.remedy.endswith(".")
 
 
 def test_what_is_ours_is_never_an_attempt_at_the_lead() -> None:
