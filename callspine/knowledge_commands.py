@@ -45,6 +45,15 @@ def ingest(
     if not folder.is_dir():
         raise SettingsError(f"{folder} is not a folder: name the one that holds the documents")
     console = Console()
+    if script and script not in {
+        one.script_id for one in usable_scripts(settings.scripts_dir).values()
+    }:
+        console.print(
+            f"no script in {settings.scripts_dir} has the id {script}: nobody will quote these passages "
+            f"until one has (see {PREFIX}SCRIPTS_DIR)",
+            highlight=False,
+            soft_wrap=True,
+        )
     bad = 0
     for script_id in scripts:
         done = _told(_ingest(settings, script_id, folder, console))

@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AnyUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    UrlConstraints,
+    field_validator,
+)
 
 from callspine.router_settings import STRONG
 from media_gateway.llm.aws import is_installed
@@ -30,7 +38,10 @@ class ClientOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     api_key: SecretStr = SecretStr("")
-    base_url: AnyUrl | None = None
+    base_url: (
+        Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"], host_required=True)]
+        | None
+    ) = None
     api_version: str = "2024-10-21"
     """Azure's."""
     region: str = ""
@@ -38,7 +49,7 @@ class ClientOptions(BaseModel):
     temperature: float | None = Field(default=0.2, ge=0, le=2)
     """Empty in the environment: not sent."""
 
-    @field_validator("temperature", mode="before")
+    @field_validator("temperature", "base_url", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

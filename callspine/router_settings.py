@@ -38,13 +38,24 @@ def needs_threshold(router: str) -> bool:
 
 
 async def open_route(settings: Settings, embedder: Embeds) -> Choice | None:
-    """What chooses a turn's client; None: every turn is the first one's. Raises SettingsError for weights of no use.
+    """As `made_route`; without RouteLLM, where it is asked for, that is said once, and the fast client answers."""
+    from media_gateway.routing.controller import NoController
 
-    Without RouteLLM, where it is asked for, that is said once, and the fast client answers.
+    try:
+        return await made_route(settings, embedder)
+    except NoController as error:
+        log.warning("router_off", reason=str(error), answers=FAST)
+        return None
+
+
+async def made_route(settings: Settings, embedder: Embeds) -> Choice | None:
+    """What chooses a turn's client; None: every turn is the first one's.
+
+    Raises SettingsError for weights of no use, and `NoController` where RouteLLM is asked for and cannot be had.
     """
     if settings.router == OFF:
         return None
-    from media_gateway.routing.controller import ControllerChoice, NoController
+    from media_gateway.routing.controller import ControllerChoice
     from media_gateway.routing.own import EmbeddingRouter, OwnChoice
 
     head = _head(settings.router_model or SHIPPED)
@@ -53,17 +64,13 @@ async def open_route(settings: Settings, embedder: Embeds) -> Choice | None:
         threshold = head.threshold(settings.router_strong_share)
     if settings.router == NAME:
         return OwnChoice(embedder, head, strong=STRONG, fast=FAST, threshold=threshold)
-    try:
-        return await ControllerChoice.open(
-            router=settings.router.partition(":")[2],
-            own=EmbeddingRouter(embedder, head),
-            strong=STRONG,
-            fast=FAST,
-            threshold=min(threshold, 1.0),
-        )
-    except NoController as error:
-        log.warning("router_off", reason=str(error), answers=FAST)
-        return None
+    return await ControllerChoice.open(
+        router=settings.router.partition(":")[2],
+        own=EmbeddingRouter(embedder, head),
+        strong=STRONG,
+        fast=FAST,
+        threshold=min(threshold, 1.0),
+    )
 
 
 def _head(file: Path) -> Head:

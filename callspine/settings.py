@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AnyUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+import pydantic_settings
+from pydantic import (
+    AnyUrl,
+    Field,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callspine.llm_settings import ClientOptions, lacking, parse_clients
@@ -17,6 +26,11 @@ from callspine.privacy.keys import parse_keys
 from callspine.router_settings import FAST, OFF, STRONG, needs_threshold, parse_router
 
 PREFIX = "CALLSPINE_"
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Http = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"], host_required=True)]
+"""`localhost:8000` is a URL, too: of the scheme `localhost`."""
+WebSocket = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["ws", "wss"], host_required=True)]
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 class SettingsError(Exception):
@@ -36,8 +50,8 @@ class Settings(BaseSettings):
 
     # --- the gateway -------------------------------------------------------------------------
     host: str = "127.0.0.1"
-    port: int = 8040
-    public_url: AnyUrl = AnyUrl("http://127.0.0.1:8040")
+    port: Port = 8040
+    public_url: Http = AnyUrl("http://127.0.0.1:8040")
     """How the carrier reaches the gateway. Signatures are checked against it, never against the Host header."""
     gateway_id: str = Field(default="gateway-1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     """Names the gateway's outbox file, too: two gateways that share a disk need two ids."""
@@ -50,15 +64,15 @@ class Settings(BaseSettings):
     when the calls come back to be taken up elsewhere: longer than the balancer's interval."""
     drain_within_s: float = Field(default=23.0, ge=0, le=600)
     """Told to stop, a gateway gives each call away between two turns; what is left after this is cut."""
-    longest_message_bytes: int = 65_536
+    longest_message_bytes: int = Field(default=65_536, ge=1024)
     """A media stream message above this is dropped."""
 
     # --- Temporal ----------------------------------------------------------------------------
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
-    temporal_port: int = 7233
+    temporal_port: Port = 7233
     """Port of the embedded dev server."""
-    temporal_ui_port: int = 8233
+    temporal_ui_port: Port = 8233
     worker_build_id: str = ""
     """Version of the worker's code; calls stay on the build they began on. Empty: unversioned, any worker takes any call."""
     reconcile_every_s: int = Field(default=60, ge=0, le=3600)
@@ -70,7 +84,7 @@ class Settings(BaseSettings):
     transcripts: Literal["history", "store"] = "history"
     """Where callers' words are: in Temporal's history, or in the database and referenced from the history."""
     codec_host: str = "127.0.0.1"
-    codec_port: int = 8043
+    codec_port: Port = 8043
     """Where `callspine codec serve` listens; a host that is not loopback needs a token."""
     codec_token: SecretStr = SecretStr("")
     """When set, the codec server wants it as a bearer token."""
@@ -83,7 +97,7 @@ class Settings(BaseSettings):
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Where a worker serves `/metrics`, Temporal's own included; each worker of a machine needs its own. 0: nowhere."""
-    otlp_endpoint: AnyUrl | None = None
+    otlp_endpoint: Http | None = None
     """Base URL of an OpenTelemetry collector's OTLP/HTTP receiver; needs the extra `otel`. Empty: no traces are made."""
     trace_share: float = Field(default=1.0, ge=0, le=1)
     """Of calls that are traced, whole ones; the same in every process."""
@@ -93,7 +107,7 @@ class Settings(BaseSettings):
     # --- the carrier -------------------------------------------------------------------------
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
-    twilio_api_base_url: AnyUrl = AnyUrl("https://api.twilio.com")
+    twilio_api_base_url: Http = AnyUrl("https://api.twilio.com")
     twilio_from: str = ""
     """E.164 caller id for outbound calls."""
     twilio_async_amd: bool = True
@@ -102,7 +116,7 @@ class Settings(BaseSettings):
 
     # --- speech ------------------------------------------------------------------------------
     deepgram_api_key: SecretStr = SecretStr("")
-    deepgram_base_url: AnyUrl = AnyUrl("wss://api.deepgram.com")
+    deepgram_base_url: WebSocket = AnyUrl("wss://api.deepgram.com")
     deepgram_model: str = "nova-3"
     """`nova-3`, `nova-2-phonecall`, … or `flux-general-en`, which tells the ends of turns, too."""
     deepgram_eot_threshold: float = Field(default=0.7, ge=0.5, le=0.9)
@@ -111,7 +125,7 @@ class Settings(BaseSettings):
     """Flux alone: confidence that tells an early end. Empty: none is told."""
     deepgram_silent_after_s: float = Field(default=2.0, ge=0.5, le=30)
     """So much speech that the recogniser says nothing to, and its connection is opened anew."""
-    deepgram_fallback_url: AnyUrl | None = None
+    deepgram_fallback_url: WebSocket | None = None
     """Where calls are heard while the first address does not answer: another region's. Empty: nowhere."""
     voice: Literal["cartesia", "aura"] = "cartesia"
     """Who speaks. Aura is Deepgram's, with Deepgram's key."""
@@ -122,7 +136,7 @@ class Settings(BaseSettings):
     voice_give_up_after_ms: int = Field(default=2200, ge=500, le=20_000)
     """With nobody else to ask, the turn falls back to lines that were spoken before. A caller hears 3 s of silence as an end."""
     cartesia_api_key: SecretStr = SecretStr("")
-    cartesia_base_url: AnyUrl = AnyUrl("wss://api.cartesia.ai")
+    cartesia_base_url: WebSocket = AnyUrl("wss://api.cartesia.ai")
     cartesia_model: str = "sonic-3"
     cartesia_voice_id: str = ""
     cartesia_sockets: int = Field(default=1, ge=1, le=150)
@@ -137,7 +151,7 @@ class Settings(BaseSettings):
 
     # --- the model ---------------------------------------------------------------------------
     llm_api_key: SecretStr = SecretStr("")
-    llm_base_url: AnyUrl = AnyUrl("https://api.openai.com/v1")
+    llm_base_url: Http = AnyUrl("https://api.openai.com/v1")
     llm_model: str = "gpt-4.1-mini"
     """A single client: OpenAI's, or any that speaks its chat completions. Not read where `llm_clients` is set."""
     llm_clients: str = ""
@@ -164,8 +178,8 @@ class Settings(BaseSettings):
     # --- rehearsal: only `callspine up` and `callspine demo` read these ------------------------
     stand_ins: str = "carrier,stt,tts,llm"
     """What runs as a local stand-in. Take a name out to use the real vendor, with its key."""
-    vendors_port: int = 8041
-    carrier_port: int = 8042
+    vendors_port: Port = 8041
+    carrier_port: Port = 8042
     rehearsal_caller: Path = Path("rehearsal/callers/demo.yaml")
     out_dir: Path = Path("out")
     var_dir: Path = Path("var")
@@ -179,7 +193,7 @@ class Settings(BaseSettings):
     inbound_script: str = "solar_consult"
     """The script of calls that come in."""
     database_url: str = "sqlite:///var/callspine.db"
-    qdrant_url: AnyUrl | None = None
+    qdrant_url: Http | None = None
     """Empty: Qdrant's local mode, in `knowledge_dir`."""
     qdrant_api_key: SecretStr = SecretStr("")
     knowledge_dir: Path = Path("var/knowledge")
@@ -193,7 +207,7 @@ class Settings(BaseSettings):
     end_pause_ms: int = Field(default=700, ge=100, le=5000)
     unfinished_pause_ms: int = Field(default=1500, ge=100, le=10_000)
     filler_after_ms: int = Field(default=1800, ge=200)
-    fallback_after_ms: int = Field(default=6000, ge=500)
+    fallback_after_ms: int = Field(default=5000, ge=500)
     silence_ms: int = Field(default=8000, ge=1000)
     openers: bool = True
     """Replies begin with a script's short first words (`Got it.`) where they fit, before the model's are there."""
@@ -203,6 +217,13 @@ class Settings(BaseSettings):
     def _keys_can_be_read(cls, value: SecretStr) -> SecretStr:
         parse_keys(value.get_secret_value())
         return value
+
+    @field_validator("twilio_from")
+    @classmethod
+    def _number_is_e164(cls, text: str) -> str:
+        if text and not _E164.fullmatch(text):
+            raise ValueError("write the number as the carrier does, E.164: +12125550100")
+        return text
 
     @field_validator("llm_clients")
     @classmethod
@@ -292,6 +313,15 @@ def load_settings() -> Settings:
             where = PREFIX + path.upper() if path else "settings"
             lines.append(f"{where}: {problem['msg']}")
         raise SettingsError("\n".join(lines)) from None
+    except pydantic_settings.SettingsError as error:
+        # A variable whose parts have variables of their own was set by itself, and is no JSON.
+        found = re.search(r'field "(\w+)"', str(error))
+        name = PREFIX + (found.group(1).upper() if found else "…")
+        raise SettingsError(
+            f"{name}: it is not read by itself: set its parts, {name}__NAME__OPTION (.env.example shows them)"
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env: it is not UTF-8 text: save it as UTF-8") from None
 
 
 _NEEDED_BY_GATEWAY = {

@@ -98,6 +98,7 @@ class _TracedStream:
                 "callspine.refusal": turn.refusal,
                 "callspine.ahead": times.begun_ahead is not None,
                 "callspine.opener": turn.has_opener,
+                "callspine.prompt_tokens": turn.prompt_tokens,
                 "callspine.tokens": turn.tokens_written,
             },
         )

@@ -106,6 +106,11 @@ class ReplyTrace:
     clients: list[ClientUsage] = field(default_factory=list)
     """In the order in which they were asked; one that was asked twice is there twice."""
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Read by all clients so far."""
+        return sum(usage.prompt_tokens for usage in self.clients)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedReply:

@@ -23,11 +23,13 @@ class _Wanted:
 
 
 def plain_words(words: str) -> str:
-    """What is embedded of them: the newest MOST_WORDS, as a caller's final transcript and the interim before it have them.
-
-    Those mostly differ by capitals and points only.
-    """
+    """What is embedded of them: the newest MOST_WORDS of `all_plain_words`."""
     return " ".join(_WORD.findall(words.lower())[-MOST_WORDS:])
+
+
+def all_plain_words(words: str) -> str:
+    """As a caller's final transcript and the interim before it have them: those mostly differ by capitals and points."""
+    return " ".join(_WORD.findall(words.lower()))
 
 
 class Prefetch:

@@ -66,7 +66,11 @@ class ReplyReader:
             turn = b.parse_stream.TakeTurn(
                 _encodable(json.dumps(reply, ensure_ascii=False, allow_nan=False)), {"tb": builder}
             )
-        except (BamlError, ValueError):
+        except (
+            BamlError,
+            ValueError,
+            RecursionError,
+        ):  # slots that are nested as deeply as a text can be
             return None
         if self._builder is None:
             self._builder = builder

@@ -414,6 +414,7 @@ class CallSession:
                     move=turn.move,
                     refusal=turn.refusal,
                     has_opener=turn.opener is not None,
+                    prompt_tokens=turn.trace.prompt_tokens,
                     tokens_written=turn.trace.tokens_written,
                 )
             )

@@ -146,7 +146,8 @@ def _remark(already_said: str) -> str:
 
 
 def _passage(passage: Passage) -> str:
-    return f"{passage.source}: {_as_data(passage.text)}"
+    """Its source, too, is from outside: a document's own heading is in it."""
+    return _as_data(f"{passage.source}: {passage.text}")
 
 
 def _known(slot: Slot, value: SlotValue | None) -> str:

@@ -6,6 +6,7 @@ Never run against the real service here; proven on a carrier that speaks the doc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -37,6 +38,17 @@ LEAST_CODE = 1000
 PAGE = 50
 MOST_CALLS = 1000
 """Looked through for one call: of a pair of numbers, newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberWebhooks:
+    """Where the carrier takes calls to a number of the account."""
+
+    voice_url: str
+    voice_method: str
+    status_url: str
+    is_elsewhere: bool
+    """Calls follow a TwiML application or a SIP trunk instead."""
 
 
 class CarrierRefused(Exception):
@@ -95,6 +107,20 @@ class TwilioCalls:
         """The account's status (`active`, `suspended`, `closed`) and type."""
         found = _told(self._client.api.accounts(self._client.account_sid).fetch)
         return str(found.status), str(found.type)
+
+    def webhooks_of(self, number: str) -> NumberWebhooks | None:
+        """None for a number that is not the account's. `number`: E.164. Raises CarrierRefused or CarrierUnclear."""
+        numbers = self._client.incoming_phone_numbers
+        found = _told(lambda: numbers.list(phone_number=number, limit=20))
+        one = next((one for one in found if one.phone_number == number), None)
+        if one is None:
+            return None
+        return NumberWebhooks(
+            voice_url=str(one.voice_url or ""),
+            voice_method=str(one.voice_method or "POST"),
+            status_url=str(one.status_callback or ""),
+            is_elsewhere=bool(one.voice_application_sid or one.trunk_sid),
+        )
 
     def create(self, **options: Any) -> str:
         """Place a call; returns its CallSid. Never to be repeated after CarrierUnclear."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,10 +12,16 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from activities.clients.twilio_rest import CarrierRefused, CarrierUnclear, TwilioCalls
+from activities.clients.twilio_rest import (
+    CarrierRefused,
+    CarrierUnclear,
+    NumberWebhooks,
+    TwilioCalls,
+)
 from callspine.doctor.findings import AilingError, Check, State, Told, off_loop
 from callspine.settings import PREFIX, Settings, base_url
 
+T = TypeVar("T")
 _WEBHOOK = "/twilio/stream-status"
 """The one that a stranger's call id changes nothing with: it is logged."""
 _FORM = {"StreamEvent": "doctor"}
@@ -33,22 +41,7 @@ def account_check(settings: Settings) -> Check:
     """Fetches the account."""
 
     async def ask() -> Told:
-        account = TwilioCalls(
-            account_sid=settings.twilio_account_sid,
-            auth_token=settings.twilio_auth_token.get_secret_value(),
-            base_url=base_url(settings.twilio_api_base_url),
-        )
-        try:
-            status, kind = await off_loop(account.account)
-        except CarrierRefused as error:
-            raise AilingError(
-                f"error {error.code}" if error.code else "refused",
-                f"see {PREFIX}TWILIO_ACCOUNT_SID and {PREFIX}TWILIO_AUTH_TOKEN: the carrier knows no such pair",
-            ) from None
-        except CarrierUnclear as error:
-            raise AilingError(
-                str(error), f"see {PREFIX}TWILIO_API_BASE_URL and the network's way there"
-            ) from None
+        status, kind = await _asked(lambda: _calls(settings).account())
         if status != "active":
             raise AilingError(
                 f"the account is {status}",
@@ -64,6 +57,72 @@ def account_check(settings: Settings) -> Check:
         ask=ask,
         remedy=f"see {PREFIX}TWILIO_API_BASE_URL and the network's way there",
     )
+
+
+def number_check(settings: Settings) -> Check:
+    """Whether calls to our number, and the ends of those calls, come to our public URL."""
+
+    async def ask() -> Told:
+        if not settings.twilio_from:
+            return Told(what="no caller id to look up", state=State.SKIPPED)
+        found = await _asked(lambda: _calls(settings).webhooks_of(settings.twilio_from))
+        if found is None:
+            raise AilingError(
+                "the caller id is no number of the account",
+                f"a verified caller id will do for calls that go out; for calls that come in set {PREFIX}TWILIO_FROM "
+                "to a number of the account",
+            )
+        _refuse_others_webhooks(found, base_url(settings.public_url))
+        return Told(what="calls that come in, and their ends, are told to the public URL")
+
+    return Check(
+        name="carrier: number",
+        ask=ask,
+        remedy=f"see {PREFIX}TWILIO_API_BASE_URL and the network's way there",
+        is_needed=False,  # calls that go out name their webhooks themselves
+    )
+
+
+def _refuse_others_webhooks(found: NumberWebhooks, public: str) -> None:
+    console = "in the number's settings in the carrier's console"
+    if found.is_elsewhere:
+        raise AilingError(
+            "calls that come in go to a TwiML application or a SIP trunk",
+            f"{console} choose Webhook, and {public}/twilio/voice",
+        )
+    if (found.voice_url.rstrip("/"), found.voice_method) != (f"{public}/twilio/voice", "POST"):
+        raise AilingError(
+            "calls that come in go to another address",
+            f'{console} set "A call comes in" to {public}/twilio/voice, HTTP POST',
+        )
+    if found.status_url.rstrip("/") != f"{public}/twilio/status":
+        raise AilingError(
+            "the ends of calls that came in are told to nobody, or to another address",
+            f'{console} set "Call status changes" to {public}/twilio/status',
+        )
+
+
+def _calls(settings: Settings) -> TwilioCalls:
+    return TwilioCalls(
+        account_sid=settings.twilio_account_sid,
+        auth_token=settings.twilio_auth_token.get_secret_value(),
+        base_url=base_url(settings.twilio_api_base_url),
+    )
+
+
+async def _asked(ask: Callable[[], T]) -> T:
+    """Off the loop. Raises AilingError for what the carrier says instead of an answer."""
+    try:
+        return await off_loop(ask)
+    except CarrierRefused as error:
+        raise AilingError(
+            f"error {error.code}" if error.code else "refused",
+            f"see {PREFIX}TWILIO_ACCOUNT_SID and {PREFIX}TWILIO_AUTH_TOKEN: the carrier knows no such pair",
+        ) from None
+    except CarrierUnclear as error:
+        raise AilingError(
+            str(error), f"see {PREFIX}TWILIO_API_BASE_URL and the network's way there"
+        ) from None
 
 
 def public_url_check(settings: Settings, http: httpx.AsyncClient) -> Check:

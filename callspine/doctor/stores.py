@@ -147,4 +147,27 @@ async def _server(url: str, settings: Settings, http: httpx.AsyncClient) -> Told
         ) from None
     if not count:
         raise AilingError("no passages", "fill it: `callspine knowledge ingest FOLDER`")
-    return Told(what=f"{count} points on the server")
+    return Told(
+        what=f"{count} points on the server; time to search them",
+        took_ms=await _searched(url, settings),
+    )
+
+
+async def _searched(url: str, settings: Settings) -> float:
+    """Milliseconds. Raises AilingError for vectors that cannot be compared with ours."""
+    from media_gateway.knowledge.clients import server_collection
+    from media_gateway.knowledge.embedding import Embedder
+    from media_gateway.knowledge.errors import KnowledgeError
+
+    vector = await off_loop(lambda: Embedder().embed_now("How long is the warranty?"))
+    collection = server_collection(url, settings.qdrant_api_key.get_secret_value() or None)
+    try:
+        await collection.check()
+        began_s = perf_counter()
+        await collection.find(settings.inbound_script, vector, limit=3, within=None)
+        return (perf_counter() - began_s) * 1000
+    except KnowledgeError as error:
+        what, _, remedy = str(error).partition(": ")
+        raise AilingError(what, remedy) from None
+    finally:
+        await collection.close()

@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from callspine.doctor.carrier import account_check, public_url_check
+from callspine.doctor.carrier import account_check, number_check, public_url_check
 from callspine.doctor.engine import temporal_check, traces_check
 from callspine.doctor.findings import Check, Finding, State, Told, examine, is_healthy
 from callspine.doctor.machine import ports_check, settings_check
 from callspine.doctor.model import model_check
+from callspine.doctor.routing import router_check
 from callspine.doctor.speech import Spoken, recogniser_check, voice_check
 from callspine.doctor.stores import database_check, outbox_check, passages_check
 from callspine.llm_settings import lacking as lacking_of
@@ -64,6 +65,7 @@ def checks_for(settings: Settings, http: httpx.AsyncClient, env_file: Path) -> l
         database_check(settings),
         outbox_check(settings),
         passages_check(settings, http),
+        router_check(settings),
         ports_check(settings, http),
         traces_check(settings, http),
     ]
@@ -73,7 +75,13 @@ def checks_for(settings: Settings, http: httpx.AsyncClient, env_file: Path) -> l
 def _carrier_checks(settings: Settings, http: httpx.AsyncClient, *, is_absent: bool) -> list[Check]:
     if is_absent:
         return [_absent(settings, "carrier", "carrier")]
-    return [account_check(settings), public_url_check(settings, http)]
+    checks = [account_check(settings), public_url_check(settings, http)]
+    is_stand_in = "twilio.com" not in (settings.twilio_api_base_url.host or "")
+    if not (
+        is_stand_in and "carrier" in wanted_stand_ins(settings)
+    ):  # whose numbers have no settings
+        checks.insert(1, number_check(settings))
+    return checks
 
 
 def _speech_checks(settings: Settings, absent: set[str]) -> list[Check]:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from qdrant_client import AsyncQdrantClient
 
@@ -25,6 +26,8 @@ def server_collection(url: str, api_key: str | None) -> PassageCollection:
         warnings.simplefilter("ignore", UserWarning)
         client = AsyncQdrantClient(
             url=url,
+            # A URL's own port, and for one without it its scheme's, as everywhere else: the client would take 6333.
+            port=urlsplit(url).port or (443 if url.startswith("https:") else 80),
             api_key=api_key,
             timeout=SERVER_TIMEOUT_S,
             check_compatibility=False,  # the constructor would ask the server and wait for it

@@ -58,6 +58,11 @@ class Embedder:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: use(self._one(text)))
 
+    def embed_now(self, text: str) -> Vector:
+        """As `embed`, and from what that keeps; blocks, for threads of others. Never from `embed_then`'s `use`."""
+        # In the one thread, behind whoever asked for the same words a moment ago: they are embedded once.
+        return self._thread.submit(self._one, text).result()
+
     def embed_many(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """`[len(texts), 384]`; blocks, for tools and background work."""
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)

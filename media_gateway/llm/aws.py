@@ -50,7 +50,7 @@ class BedrockSigner:
     def _signed(self, url: str, headers: dict[str, str], body: str) -> dict[str, str]:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
 
         try:
@@ -58,7 +58,7 @@ class BedrockSigner:
             if self._credentials is None:
                 raise failed(FailureKind.KEY)
             frozen = self._credentials.get_frozen_credentials()
-        except BotoCoreError:
+        except (BotoCoreError, ClientError):  # of the second kind is a role that may not be assumed
             raise failed(FailureKind.KEY) from None
         request = AWSRequest("POST", url, data=body.encode(), headers=headers)
         SigV4Auth(frozen, _SERVICE, self._region).add_auth(request)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+import structlog
+
 from media_gateway.errors import NoUsableReply
 from media_gateway.llm.failures import CompletionFailed, Failure, FailureKind, failed
 from media_gateway.llm.health import ClientHealth
 from media_gateway.ports import ClientUsage, ReplyTrace
+
+log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 2
 Ask = Callable[[ClientUsage], Awaitable[AsyncGenerator[str, None]]]
@@ -18,10 +22,10 @@ Ask = Callable[[ClientUsage], Awaitable[AsyncGenerator[str, None]]]
 class Contender:
     """A client that is asked: its first token in a task, the others by whoever reads on."""
 
-    def __init__(self, ask: Ask, usage: ClientUsage, pause_s: float) -> None:
+    def __init__(self, ask: Ask, usage: ClientUsage, *, pause_s: float, deadline_s: float) -> None:
         self.usage = usage
         self.tokens: AsyncGenerator[str, None] | None = None
-        self.first = asyncio.create_task(self._first(ask, pause_s), name="first token")
+        self.first = asyncio.create_task(self._first(ask, pause_s, deadline_s), name="first token")
 
     async def rest(self) -> str | None:
         """The next token behind the first; None at the end. Raises CompletionFailed."""
@@ -34,11 +38,23 @@ class Contender:
         if self.tokens is not None:
             await self.tokens.aclose()
 
-    async def _first(self, ask: Ask, pause_s: float) -> str:
+    async def _first(self, ask: Ask, pause_s: float, deadline_s: float) -> str:
         if pause_s:
             await asyncio.sleep(pause_s)
-        self.tokens = await ask(self.usage)
-        if (token := await anext(self.tokens, None)) is None:
+        try:
+            # The request takes time, too, before it is sent: a role's credentials come from a vendor of their own.
+            async with asyncio.timeout_at(deadline_s):
+                self.tokens = await ask(self.usage)
+            token = await anext(self.tokens, None)
+        except NoUsableReply:
+            raise
+        except TimeoutError:
+            raise failed(FailureKind.SILENT) from None
+        except Exception as error:
+            # A task's top: whatever it was, the next client is asked.
+            log.warning("model_not_asked", client=self.usage.client, error=type(error).__name__)
+            raise failed(FailureKind.UNREACHABLE) from error
+        if token is None:
             raise failed(FailureKind.MALFORMED)
         return token
 
@@ -67,6 +83,7 @@ class Contest:
         self._queue = health.order(chosen, self._loop.time())
         self._running: list[Contender] = []
         self._all: list[Contender] = []
+        self._leaving: list[asyncio.Task[None]] = []
         self._has_asked_again = False
 
     async def winner(self, after: NoUsableReply | None = None) -> Contender:
@@ -105,6 +122,7 @@ class Contest:
         """Cancel whoever is asked. Idempotent."""
         for contender in self._all:
             contender.first.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         for contender in self._all:
             await contender.leave()
 
@@ -112,7 +130,9 @@ class Contest:
         winner.usage.outcome = "used"
         self._health.answered(winner.usage.client)
         for loser in self._running:
-            loser.first.cancel()  # its connection closes with the task's next step
+            if not loser.first.cancel():  # else its connection closes with the task's next step
+                # It was second by so little that its first token is here: it would write on, unread, to the turn's end.
+                self._leaving.append(asyncio.create_task(loser.leave(), name="loser"))
             loser.usage.outcome = "lost"
             self._queue.append(loser.usage.client)  # slow, not broken: should the winner break off
         self._running.clear()
@@ -142,7 +162,7 @@ class Contest:
         usage = ClientUsage(client=name)
         self._trace.clients.append(usage)
         self._hedge_at_s = self._loop.time() + pause_s + self._hedge_after_s
-        contender = Contender(self._ask, usage, pause_s)
+        contender = Contender(self._ask, usage, pause_s=pause_s, deadline_s=self._deadline_s)
         self._running.append(contender)
         self._all.append(contender)
 

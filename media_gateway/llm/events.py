@@ -50,7 +50,9 @@ def read_openai(frame: Frame) -> Progress:
         raise _told(error, "type", "code")
     try:
         choices = event["choices"]
-        content = choices[0]["delta"].get("content") if choices else ""
+        # Azure's asynchronous content filter and a few copies send choices that hold no delta.
+        delta = (choices[0].get("delta") if choices else None) or {}
+        content = delta.get("content")
         usage = event.get("usage") or (event.get("x_groq") or {}).get("usage") or {}
         return Progress(
             text=content if isinstance(content, str) else "",
@@ -115,7 +117,7 @@ def read_bedrock(frame: Frame) -> Progress:
 def _object(data: str) -> Json:
     try:
         event = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise failed(FailureKind.MALFORMED)

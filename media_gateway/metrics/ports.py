@@ -27,6 +27,9 @@ class VendorMeter(Protocol):
     def reconnected(self, vendor: str) -> None:
         """What had broken off is open again."""
 
+    def spent(self, vendor: str, *, prompt_tokens: int, tokens_written: int) -> None:
+        """A model read and wrote so much, whether its answer was used or not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnSeen:
@@ -42,6 +45,8 @@ class TurnSeen:
     refusal: str
     """Empty when the model's answer was used."""
     has_opener: bool
+    prompt_tokens: int
+    """Of all clients that were asked; see `ClientUsage`."""
     tokens_written: int
 
 
@@ -80,6 +85,9 @@ class NoMeter:
         """See VendorMeter."""
 
     def reconnected(self, vendor: str) -> None:
+        """See VendorMeter."""
+
+    def spent(self, vendor: str, *, prompt_tokens: int, tokens_written: int) -> None:
         """See VendorMeter."""
 
 

@@ -55,6 +55,12 @@ class GatewayMetrics:
             ["vendor"],
             registry=registry,
         )
+        self._tokens = Counter(
+            "callspine_model_tokens",
+            "What models read and wrote, their own counts where they tell them; of losers and dropped answers, too",
+            ["vendor", "kind"],
+            registry=registry,
+        )
         self._gap = Histogram(
             "callspine_turn_gap_seconds",
             "From the caller's last sound to the answer's first audio at his ear; openers and fillers come before it",
@@ -119,6 +125,11 @@ class GatewayMetrics:
     def reconnected(self, vendor: str) -> None:
         """See VendorMeter."""
         self._reconnects.labels(vendor).inc()
+
+    def spent(self, vendor: str, *, prompt_tokens: int, tokens_written: int) -> None:
+        """See VendorMeter."""
+        self._tokens.labels(vendor, "prompt").inc(prompt_tokens)
+        self._tokens.labels(vendor, "written").inc(tokens_written)
 
     # --- Observers and StreamObserver: all streams are one to a metric ---------------------------
 

@@ -193,7 +193,12 @@ class MeasuredDialogue:
             raise
         finally:
             for usage in trace.clients:
-                if usage.failure and usage.client != self._vendor:
-                    self._meter.failed(f"{self._vendor}:{usage.client}", usage.failure)
+                is_only = usage.client == self._vendor
+                name = self._vendor if is_only else f"{self._vendor}:{usage.client}"
+                if usage.failure and not is_only:
+                    self._meter.failed(name, usage.failure)
+                self._meter.spent(
+                    name, prompt_tokens=usage.prompt_tokens, tokens_written=usage.tokens_written
+                )
             if trace.request_sent_s is not None and trace.first_token_s is not None:
                 self._meter.first_byte(self._vendor, trace.first_token_s - trace.request_sent_s)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from media_gateway.prefetch import plain_words
+from media_gateway.prefetch import all_plain_words
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class RouteAhead:
 
     def want(self, words: str) -> None:
         """The caller's words so far, with every interim. Cheap to repeat; never waits, never raises."""
-        words = plain_words(words)
+        words = all_plain_words(words)
         if self._choice is None or not words or words == self._wanted:
             return
         self._wanted = words
@@ -41,7 +41,8 @@ class RouteAhead:
 
     def chosen(self, words: str) -> str:
         """The client for these words, or for their beginning; empty when nothing is known. Never waits."""
-        words = plain_words(words)
+        # All of them: a long turn's newest ones begin elsewhere with each word more.
+        words = all_plain_words(words)
         is_same_turn = bool(self._chosen_for) and words.startswith(self._chosen_for)
         return self._chosen if is_same_turn else ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from media_gateway.prefetch import plain_words
@@ -24,8 +23,8 @@ class Embeds(Protocol):
     async def embed(self, text: str) -> Floats:
         """`[384]`, length 1; off the loop."""
 
-    def embed_many(self, texts: Sequence[str]) -> Floats:
-        """`[len(texts), 384]`; blocks."""
+    def embed_now(self, text: str) -> Floats:
+        """The same; blocks."""
 
 
 class EmbeddingRouter:
@@ -38,7 +37,7 @@ class EmbeddingRouter:
     def calculate_strong_win_rate(self, prompt: str) -> float:
         """See `Router`."""
         words = plain_words(prompt)
-        return self._head.win_rate(features(self._embedder.embed_many([words])[0], words))
+        return self._head.win_rate(features(self._embedder.embed_now(words), words))
 
 
 class OwnChoice:

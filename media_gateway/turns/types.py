@@ -396,8 +396,8 @@ class TurnPolicy:
     caller's last sound counts from there,"""
     filler_least_ms: int = 500
     """but a reply has this long at least: it is hardly there sooner."""
-    fallback_after_ms: int = 6000
-    """Still none: the stage's authored line."""
+    fallback_after_ms: int = 5000
+    """Still none: the stage's authored line. A caller hears three seconds of silence, behind a filler too, as an end."""
     silence_ms: int = 8000
     """Nobody speaks for this long, or a sound goes on for this long without a word: prompt the caller."""
     unsaid_ms: int = 1000

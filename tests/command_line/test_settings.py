@@ -93,6 +93,17 @@ def test_every_example_can_be_used_as_it_stands(monkeypatch: pytest.MonkeyPatch)
         ("CALLSPINE_VOICE", "hal"),
         ("CALLSPINE_DEEPGRAM_MODEL", "flux"),
         ("CALLSPINE_VOICE_FALLBACK", "aura,hal"),
+        ("CALLSPINE_PORT", "70000"),
+        ("CALLSPINE_TEMPORAL_PORT", "-5"),
+        ("CALLSPINE_LONGEST_MESSAGE_BYTES", "-1"),
+        ("CALLSPINE_PUBLIC_URL", "ftp://calls.example.com"),
+        ("CALLSPINE_LLM_BASE_URL", "localhost:8000/v1"),
+        ("CALLSPINE_QDRANT_URL", "localhost:6333"),
+        ("CALLSPINE_TWILIO_API_BASE_URL", "api.twilio.com:443"),
+        ("CALLSPINE_DEEPGRAM_BASE_URL", "https://api.deepgram.com"),
+        ("CALLSPINE_CARTESIA_BASE_URL", "https://api.cartesia.ai"),
+        ("CALLSPINE_TWILIO_FROM", "2125550100"),
+        ("CALLSPINE_LLM_CLIENT", "abc"),
     ],
 )
 def test_an_error_names_its_variable_and_shows_no_value_of_a_secret(
@@ -104,6 +115,17 @@ def test_an_error_names_its_variable_and_shows_no_value_of_a_secret(
     assert variable in str(refused.value)
     if Settings.model_fields[FIELDS[variable]].annotation is SecretStr:
         assert value not in str(refused.value)
+
+
+def test_a_file_of_settings_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"CALLSPINE_HOST=\xff\n")
+    with pytest.raises(SettingsError, match=r"^\.env: it is not UTF-8"):
+        load_settings()
+
+
+def test_the_examples_lines_can_be_set_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSPINE_LLM_CLIENT__FAST__BASE_URL", "")
+    assert load_settings().llm_client["fast"].base_url is None
 
 
 def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

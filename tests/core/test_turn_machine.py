@@ -132,7 +132,7 @@ def test_a_slow_reply_gets_a_filler_and_then_the_authored_line() -> None:
     driver = _answering().at(20_000)
 
     assert driver.commands(PlayFiller) == [(4500, PlayFiller(reply_id=2))]
-    assert driver.commands(FallBack) == [(8700, FallBack(reply_id=2))]
+    assert driver.commands(FallBack) == [(7700, FallBack(reply_id=2))]
 
 
 def test_silence_is_no_longer_for_an_end_that_was_late_to_be_seen() -> None:
@@ -185,9 +185,9 @@ def test_one_who_speaks_again_is_answered_and_not_prompted() -> None:
 def test_a_reply_that_never_comes_is_given_up_and_the_words_are_answered_anew() -> None:
     driver = _answering().at(2700 + POLICY.fallback_after_ms + POLICY.stuck_ms)
 
-    assert driver.commands(InterruptReply) == [(23_700, InterruptReply(reply_id=2))]
+    assert driver.commands(InterruptReply) == [(22_700, InterruptReply(reply_id=2))]
     assert driver.commands(BeginReply)[-1] == (
-        23_700,
+        22_700,
         BeginReply(reply_id=3, caller_words="yes sure"),
     )
 

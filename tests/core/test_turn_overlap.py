@@ -360,7 +360,7 @@ def test_a_cough_while_the_reply_is_made_costs_nothing() -> None:
     driver.at(20_000)
 
     assert driver.commands(PlayFiller) == [(4500, PlayFiller(reply_id=2))]
-    assert driver.commands(FallBack) == [(8700, FallBack(reply_id=2))], "from the turn's end on"
+    assert driver.commands(FallBack) == [(7700, FallBack(reply_id=2))], "from the turn's end on"
 
 
 def test_the_late_form_of_answered_words_is_no_word_over_the_reply() -> None:

@@ -10,17 +10,23 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
+from qdrant_client import models as models_of
 
-from callspine.doctor.carrier import account_check, public_url_check
+from callspine.doctor.carrier import account_check, number_check, public_url_check
 from callspine.doctor.engine import temporal_check, traces_check
 from callspine.doctor.findings import Check, Finding, State, examine
 from callspine.doctor.machine import ports_check, settings_check
 from callspine.doctor.model import model_check
+from callspine.doctor.routing import router_check
 from callspine.doctor.stores import database_check, outbox_check, passages_check
 from callspine.doctor.visit import checks_for
 from callspine.settings import Settings
 from callspine.vendors import models
 from media_gateway.errors import NoUsableReply
+from media_gateway.knowledge.clients import server_collection
+from media_gateway.knowledge.collection import COLLECTION
+from media_gateway.knowledge.embedding import Embedder
+from media_gateway.knowledge.ingest import ingest
 from tests.gateway.conftest import AUTH_TOKEN, Gateway, gateway, mouth, recorder  # noqa: F401  fixtures
 from tests.gateway.fakes import FakeDialogue
 from tests.servers import free_port, serving
@@ -150,6 +156,57 @@ async def test_the_carriers_account(
     assert text in finding.what
 
 
+NUMBER = "+12125550100"
+RIGHT = {
+    "phone_number": NUMBER,
+    "voice_url": "https://calls.example.com/twilio/voice",
+    "voice_method": "POST",
+    "status_callback": "https://calls.example.com/twilio/status",
+}
+
+
+def _numbers(*numbers: dict[str, object]) -> FastAPI:
+    app = FastAPI()
+
+    @app.get(f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json")
+    async def numbers_of(PhoneNumber: str) -> dict[str, object]:
+        assert PhoneNumber == NUMBER
+        return {"incoming_phone_numbers": list(numbers), "page": 0, "page_size": 20}
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("numbers", "state", "told"),
+    [
+        ([RIGHT], State.WORKS, "calls that come in"),
+        ([], State.WARNS, "verified caller id"),
+        ([RIGHT | {"phone_number": NUMBER + "9"}], State.WARNS, "verified caller id"),
+        ([RIGHT | {"voice_url": "https://demo.example.com"}], State.WARNS, "/twilio/voice"),
+        ([RIGHT | {"voice_method": "GET"}], State.WARNS, "HTTP POST"),
+        ([RIGHT | {"voice_url": ""}], State.WARNS, "/twilio/voice"),
+        ([RIGHT | {"status_callback": None}], State.WARNS, "/twilio/status"),
+        ([RIGHT | {"trunk_sid": "TK1"}], State.WARNS, "Webhook"),
+        ([RIGHT | {"voice_application_sid": "AP1"}], State.WARNS, "Webhook"),
+    ],
+)
+async def test_where_calls_to_the_number_go(
+    numbers: list[dict[str, object]], state: State, told: str
+) -> None:
+    async with serving(lambda _: _numbers(*numbers)) as url:
+        one = settings(
+            public_url="https://calls.example.com",
+            twilio_account_sid=ACCOUNT,
+            twilio_auth_token="t",
+            twilio_from=NUMBER,
+            twilio_api_base_url=url,
+        )
+        finding = await found(number_check(one))
+    assert finding.state is state, finding
+    assert told in f"{finding.what} {finding.remedy}"
+    assert NUMBER not in f"{finding}"
+
+
 # --- the model -----------------------------------------------------------------------------------
 
 
@@ -255,6 +312,61 @@ async def test_passages_on_a_server(http: httpx.AsyncClient) -> None:
         assert (broken.state, "HTTP 500" in broken.what) == (State.WARNS, True)
 
 
+async def test_passages_that_another_model_embedded_are_found(http: httpx.AsyncClient) -> None:
+    async with qdrant() as server:
+        server.store.create_collection(
+            COLLECTION,
+            vectors_config={
+                "other": models_of.VectorParams(size=8, distance=models_of.Distance.DOT)
+            },
+        )
+        server.store.upsert(
+            COLLECTION, [models_of.PointStruct(id=1, vector={"other": [0.1] * 8}, payload={})]
+        )
+        finding = await found(passages_check(settings(qdrant_url=server.url), http))
+    assert finding.state is State.WARNS
+    assert "was made for other (8 numbers)" in finding.what
+    assert "ingest again" in finding.remedy
+
+
+async def test_passages_that_are_ours_are_searched(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Warranty\nIt lasts twenty-five years.")
+    async with qdrant() as server:
+        collection = server_collection(server.url, None)
+        await ingest(collection, script_id="s", folder=tmp_path, embedder=Embedder())
+        await collection.close()
+        finding = await found(passages_check(settings(qdrant_url=server.url), http))
+    assert (finding.state, finding.what) == (
+        State.WORKS,
+        "1 points on the server; time to search them",
+    )
+
+
+# --- the router ----------------------------------------------------------------------------------
+
+
+async def test_a_router_that_is_asked_for_is_made_and_chooses() -> None:
+    assert (await found(router_check(settings()))).state is State.SKIPPED
+    finding = await found(router_check(settings(router="callspine")))
+    assert finding.state is State.WORKS, finding
+    assert "`strong` for a hard question" in finding.what
+
+
+async def test_a_router_that_cannot_be_made_is_told_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    weights = await found(
+        router_check(settings(router="callspine", router_model=tmp_path / "none.npz"))
+    )
+    assert (weights.state, "callspine router train" in weights.remedy) == (State.WARNS, True)
+    assert "CALLSPINE_ROUTER_MODEL" in weights.what
+    monkeypatch.setattr("media_gateway.routing.controller.find_spec", lambda _: None)
+    extra = await found(router_check(settings(router="routellm:callspine")))
+    assert (extra.state, extra.what) == (State.WARNS, "RouteLLM is not installed")
+    assert "pip install 'callspine[router]'" in extra.remedy
+    assert "the fast client answers" in extra.remedy
+
+
 async def test_passages_in_local_mode(http: httpx.AsyncClient) -> None:
     assert (await found(passages_check(settings(), http))).state is State.WORKS
 
@@ -342,8 +454,13 @@ async def test_a_vendor_without_a_key_is_a_stand_in_or_forgotten(http: httpx.Asy
 
 
 async def test_every_configured_vendor_is_asked(http: httpx.AsyncClient) -> None:
-    names = {check.name for check in checks_for(settings(**COMPLETE), http, Path("none"))}
+    rehearsed = settings(**COMPLETE, twilio_api_base_url=NOBODY)
+    of_stand_ins = {check.name for check in checks_for(rehearsed, http, Path("none"))}
+    assert "carrier: number" not in of_stand_ins
+    real = settings(**COMPLETE, stand_ins="")
+    names = {check.name for check in checks_for(real, http, Path("none"))}
     assert {
+        "carrier: number",
         "carrier: account",
         "public URL",
         "voice: cartesia",
@@ -352,6 +469,7 @@ async def test_every_configured_vendor_is_asked(http: httpx.AsyncClient) -> None
         "Temporal",
         "database",
         "passages",
+        "router",
     } <= names
 
 

@@ -48,6 +48,21 @@ def test_each_bad_file_is_named_with_its_reason_and_the_status_says_so(
     assert "8 passages; 4 documents written" in words
 
 
+def test_a_script_that_nobody_has_is_told_of_and_filled_all_the_same(
+    documents: Path, settings: dict[str, str]
+) -> None:
+    """It may come later; a typing error would stay unseen, as look-ups for the right script find nothing."""
+    status, out, _ = callspine(
+        "knowledge", "ingest", str(documents), "--script", "smal", **settings
+    )
+    assert status == 0
+    assert "has the id smal: nobody will quote" in " ".join(out.split())
+    status, out, _ = callspine(
+        "knowledge", "ingest", str(documents), "--script", "small", **settings
+    )
+    assert "nobody will quote" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "reason"),
     [

@@ -99,6 +99,34 @@ def test_html_nested_deeper_than_pythons_stack_is_read(tmp_path: Path) -> None:
         assert one.chunks[0].text == "deep words"
 
 
+@pytest.mark.parametrize(
+    ("page", "texts"),
+    [
+        (
+            "<article><h2>A</h2>one</article><article><h2>B</h2>two</article>",
+            ["one", "two"],
+        ),
+        ("menu<article><h2>A</h2>one</article>more", ["one"]),
+        ("menu<main><article>one</article><article>two</article></main>", ["one two"]),
+        (
+            "<form action='/'><h1>Shop</h1><p>We sell roofs.</p><label>Name</label><input>"
+            "<select><option>Mr</option></select><button>Go</button></form>",
+            ["We sell roofs."],
+        ),
+    ],
+)
+def test_all_of_a_pages_own_part_is_read(tmp_path: Path, page: str, texts: list[str]) -> None:
+    (tmp_path / "a.html").write_text(f"<html><body>{page}</body></html>")
+    found = [chunk.text for chunk in read_folder(tmp_path)]
+    assert found == texts
+
+
+def test_a_line_break_in_markdown_parts_two_words(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("first<br>second <b>bold</b>\n\n| a |\n| - |\n| x<br/>y |\n")
+    (chunk,) = read_folder(tmp_path)
+    assert chunk.text == "first second bold a. x y."
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing-here"):
         read_folder(tmp_path / "nothing-here")

@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
 import pytest
+from prometheus_client import generate_latest
 
 from media_gateway.errors import NoUsableReply, VendorUnavailable
 from media_gateway.llm.failures import FailureKind
 from media_gateway.metrics.kinds import kind_of
+from media_gateway.metrics.prometheus import GatewayMetrics
 from media_gateway.metrics.vendors import MeasuredDialogue, MeasuredRecogniser, MeasuredVoice
 from media_gateway.ports import (
     ClientUsage,
@@ -45,6 +47,9 @@ class Notes:
 
     def reconnected(self, vendor: str) -> None:
         self.told.append(("reconnected", vendor, None))
+
+    def spent(self, vendor: str, *, prompt_tokens: int, tokens_written: int) -> None:
+        self.told.append(("spent", vendor, (prompt_tokens, tokens_written)))
 
     @property
     def kinds(self) -> list[str]:
@@ -210,8 +215,9 @@ class OneOfSeveral(FakeDialogue):
         prepared: PreparedReply | None = None,
     ) -> AsyncGenerator[ReplyPart, None]:
         assert trace is not None
-        trace.clients.append(ClientUsage(client="fast", outcome="failed", failure="rate"))
-        trace.clients.append(ClientUsage(client="strong", outcome="used"))
+        fast = ClientUsage(client="fast", outcome="failed", failure="rate", prompt_tokens=700)
+        strong = ClientUsage(client="strong", outcome="used", prompt_tokens=710, tokens_written=12)
+        trace.clients += [fast, strong]
         yield MoveChosen(move="yes", slots={})
 
 
@@ -219,7 +225,23 @@ async def test_the_trouble_of_one_of_several_models_is_its_own_and_not_the_turns
     notes = Notes()
     async for _ in MeasuredDialogue(OneOfSeveral(), "llm", notes).reply(_request()):
         pass
-    assert notes.told == [("failed", "llm:fast", "rate")]
+    assert [told for told in notes.told if told[0] == "failed"] == [("failed", "llm:fast", "rate")]
+
+
+async def test_what_each_model_read_and_wrote_is_told_of_losers_and_dropped_answers_too() -> None:
+    notes, trace = Notes(), ReplyTrace()
+    async with aclosing(
+        MeasuredDialogue(OneOfSeveral(), "llm", notes).reply(_request(), trace)
+    ) as reply:
+        await anext(reply)  # and it is dropped
+    spent = [told for told in notes.told if told[0] == "spent"]
+    assert spent == [("spent", "llm:fast", (700, 0)), ("spent", "llm:strong", (710, 12))]
+    assert trace.prompt_tokens == 1410
+    metrics = GatewayMetrics()
+    metrics.spent("llm:strong", prompt_tokens=710, tokens_written=12)
+    page = generate_latest(metrics.registry).decode()
+    assert 'callspine_model_tokens_total{kind="prompt",vendor="llm:strong"} 710.0' in page
+    assert 'callspine_model_tokens_total{kind="written",vendor="llm:strong"} 12.0' in page
 
 
 @pytest.mark.parametrize("failure", FailureKind)

@@ -40,6 +40,8 @@ class Fault(Enum):
     """An event that is none."""
     ERROR = auto()
     """The vendor's own error within the stream."""
+    HALF = auto()
+    """Half an event, then the answer's orderly end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +184,9 @@ class ModelVendor:
                 self._chunk(writer, self._broken())
             case Fault.ERROR:
                 self._chunk(writer, self._error())
+            case Fault.HALF:
+                whole = self._token("wrong")
+                self._chunk(writer, whole[: len(whole) // 2])
             case Fault.NONE:
                 for data in self._closing(len(tokens)):
                     self._chunk(writer, data)

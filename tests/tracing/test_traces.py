@@ -86,6 +86,7 @@ TURN = TurnSeen(
     move="permission_given",
     refusal="",
     has_opener=False,
+    prompt_tokens=700,
     tokens_written=12,
 )
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import AnyUrl
+from qdrant_client.async_qdrant_remote import AsyncQdrantRemote
 from structlog.testing import capture_logs
 
+from callspine.settings import base_url
 from media_gateway.knowledge import breaker, local_store, server_store
 from media_gateway.knowledge.clients import local_collection, mark_changed, server_collection
 from media_gateway.knowledge.embedding import Embedder
@@ -353,3 +356,22 @@ async def test_of_a_long_speech_the_newest_words_are_looked_up() -> None:
     await prefetch.passages(" ".join(f"w{n}" for n in range(100)))
     assert knowledge.asked[0].split() == [f"w{n}" for n in range(100 - MOST_WORDS, 100)]
     prefetch.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://q.example.com:443", "https://q.example.com:443"),
+        ("https://q.example.com", "https://q.example.com:443"),
+        ("http://q.example.com", "http://q.example.com:80"),
+        ("http://localhost:6333/", "http://localhost:6333"),
+        ("https://example.com/qdrant", "https://example.com:443/qdrant"),
+    ],
+)
+async def test_a_server_is_asked_at_the_urls_own_port(url: str, asked: str) -> None:
+    """A URL type drops a port that is its scheme's; Qdrant's client would then ask at 6333, where a proxy has nobody."""
+    collection = server_collection(base_url(AnyUrl(url)), "k")
+    remote = collection._client._client
+    assert isinstance(remote, AsyncQdrantRemote)
+    assert remote.rest_uri == asked
+    await collection.close()

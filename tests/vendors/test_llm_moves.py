@@ -45,7 +45,9 @@ STATES = [
         move("owns", is_homeowner="yes"),
         move("roof_known", roof_type="metal"),
     ),
+    run(SAMPLE, move("permission_given"), *[move("objection_not_interested_now")] * 9),
 ]
+"""In the last one a move that the stage once offered, and has a tag for, is used up."""
 NAMES = sorted({name for stage in SAMPLE.stages for name in move_tags(SAMPLE, stage)})
 TAGS = sorted({tag for stage in SAMPLE.stages for tag in move_tags(SAMPLE, stage).values()})
 WORDS = "Splendid, you are booked for Thursday. We will see you then."
@@ -173,13 +175,15 @@ class Body(httpx.AsyncByteStream):
 
 
 class OnePassage:
+    """Its text, and a heading that says the same: whoever wrote a document wrote that, too."""
+
     def __init__(self, text: str) -> None:
         self._text = text
 
     async def search(
         self, words: str, *, limit: int = 3, within: tuple[str, ...] | None = None
     ) -> tuple[Passage, ...]:
-        return (Passage(source="warranty.md", text=self._text, score=0.9),)
+        return (Passage(source=f"warranty.md#{self._text}", text=self._text, score=0.9),)
 
     async def close(self) -> None:
         return
@@ -278,6 +282,19 @@ def test_a_model_that_obeys_the_caller_or_a_passage_can_do_no_more_than_the_stag
             "a passage opened or closed a fence"
         )
         assert user.count(fence) == plain_user.count(fence), "the caller opened or closed a fence"
+
+
+def test_a_move_that_the_stage_offers_no_longer_is_refused_as_one_that_it_never_had() -> None:
+    state = STATES[-1]
+    tags = move_tags(SAMPLE, state.stage)
+    used_up = tags.keys() - allowed_in(state)
+    assert "objection_not_interested_now" in used_up
+    for written in used_up | {tags[name] for name in used_up}:
+        said, turn, _ = asyncio.run(
+            speak(state, [json.dumps({written: WORDS})], "No.", "25 years.")
+        )
+        assert turn.refusal == "move"
+        never_spoken_for(said, turn, state)
 
 
 def test_words_of_an_allowed_move_are_spoken() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -60,12 +59,11 @@ class TwoWords:
         await self.may.wait()
         if self.fails:
             raise RuntimeError("no")
-        vector: Floats = self.embed_many([text])[0]
-        return vector
+        return self.embed_now(text)
 
-    def embed_many(self, texts: Sequence[str]) -> Floats:
-        side = [1.0 if text.startswith("hard") else -1.0 for text in texts]
-        found: Floats = np.array([[value] + [0.0] * 383 for value in side], dtype=np.float32)
+    def embed_now(self, text: str) -> Floats:
+        side = 1.0 if text.startswith("hard") else -1.0
+        found: Floats = np.array([side] + [0.0] * 383, dtype=np.float32)
         return found
 
 
@@ -104,6 +102,35 @@ async def test_the_choice_is_there_when_the_turn_ends_and_follows_the_newest_wor
     assert route.chosen("Hard words!") == "strong"
     assert route.chosen("hard words, and more of them") == "strong", "their beginning is known"
     assert route.chosen("another turn") == ""
+
+
+async def test_the_choice_for_a_long_turns_beginning_holds_when_the_turn_grows() -> None:
+    """The longer the turn the likelier it is a hard one: what is embedded is its newest words, which begin elsewhere."""
+    route = RouteAhead(choice_of(TwoWords()))
+    beginning = "hard " * 40
+    route.want(beginning)
+    await settled(route)
+    assert route.chosen(beginning + "and one more") == "strong"
+
+
+async def test_words_that_were_looked_up_are_not_embedded_again_for_routellm() -> None:
+    embedder, runs = Embedder(), list[str]()
+    run_model = embedder._embed
+
+    def counted(texts: list[str]) -> Floats:
+        runs.extend(texts)
+        return run_model(texts)
+
+    embedder._embed = counted  # type: ignore[method-assign]
+    router = EmbeddingRouter(embedder, Head.load(SHIPPED))
+    looked_up = asyncio.create_task(embedder.embed(plain_words(HARD)))
+    await asyncio.sleep(0)
+    rate = await asyncio.to_thread(router.calculate_strong_win_rate, HARD)
+    await looked_up
+    assert rate > 0.6
+    assert runs == [plain_words(HARD)], (
+        "once for the passages, and the router, asked beside it, waits for that"
+    )
 
 
 async def test_a_router_that_fails_leaves_the_turn_to_the_fast_model_and_is_asked_again() -> None:

@@ -1,4 +1,4 @@
-"""HTML → sections: the page's text by its headings, without menus, footers, forms and scripts."""
+"""HTML → sections: the page's text by its headings, without menus, footers, what a form asks, and scripts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from media_gateway.knowledge.cutting import Section
 from media_gateway.knowledge.formats.outline import Outline
 
 _NOT_READ = [
-    "script", "style", "noscript", "template", "svg", "nav", "footer", "aside", "form", "button",
-    "iframe", "head",
+    "script", "style", "noscript", "template", "svg", "nav", "footer", "aside", "button", "label", "select",
+    "textarea", "iframe", "head",
 ]  # fmt: skip
+"""No form as such: whole sites stand in one."""
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "cite", "code", "em", "i", "mark", "q", "s", "small", "span", "strong",
@@ -26,7 +27,9 @@ def sections_of(page: bytes) -> list[Section]:
         tag.decompose()
     outline = Outline()
     # A page's own part, where it says which one that is: what stands around it is on every page.
-    root = soup.find("main") or soup.find("article") or soup.body or soup
+    articles = soup.find_all("article", limit=2)
+    only_article = articles[0] if len(articles) == 1 else None  # several are the page's parts
+    root = soup.find("main") or only_article or soup.body or soup
     _walk(root if isinstance(root, Tag) else soup, outline)
     return outline.sections()
 

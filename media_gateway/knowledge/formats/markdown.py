@@ -11,6 +11,8 @@ from media_gateway.knowledge.cutting import Section
 from media_gateway.knowledge.formats.outline import Outline
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+"""The one piece of raw HTML that people write in Markdown's tables."""
 _PARSER = MarkdownIt("commonmark").enable("table")
 
 
@@ -46,6 +48,6 @@ def _plain(token: Token) -> str:
     for child in token.children or ():
         if child.type in ("text", "code_inline"):
             parts.append(child.content)
-        elif child.type in ("softbreak", "hardbreak"):
+        elif child.type in ("softbreak", "hardbreak") or _LINE_BREAK.fullmatch(child.content):
             parts.append(" ")
     return "".join(parts)
