@@ -43,8 +43,10 @@ class EndEvidence:
         vendor_end_at = self._vendor_end_at
         is_settled = caller.is_settled or (vendor_end_at is not None and vendor_end_at >= last)
         if not words:
-            wait_ms = policy.words_wait_ms if caller.awaits_words or caller.wants_question else 0
-            return Ms(last + max(policy.end_pause_ms, wait_ms))
+            if not (caller.awaits_words or caller.wants_question):
+                return Ms(last + policy.end_pause_ms)
+            # Where the ear was late, so are the words: the recogniser is asked for them only now.
+            return Ms(max(last + policy.words_wait_ms, since + policy.end_pause_ms))
         pause_ms = policy.unfinished_pause_ms if looks_unfinished(words) else policy.end_pause_ms
         fixed_ms = pause_ms if is_settled else max(pause_ms, policy.words_wait_ms)
         stale_at = self._estimated_at + policy.estimate_stale_ms

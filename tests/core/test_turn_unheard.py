@@ -44,6 +44,12 @@ def test_a_word_to_which_the_recogniser_says_nothing_is_asked_about(for_ms: int)
     assert _asked(driver) == [1500 + for_ms + POLICY.words_wait_ms]
 
 
+def test_one_of_which_the_ear_told_late_has_its_time_to_be_recognised() -> None:
+    driver = opened().at(4900, SpeechStarted(at=Ms(1500))).at(5000, SpeechStopped(at=Ms(1900)))
+    driver.at(5000 + POLICY.end_pause_ms - 1, FinalWords(text="yes")).at(8000)
+    assert not _asked(driver)
+
+
 def test_a_click_is_not() -> None:
     assert not _asked(_sound(opened(), 1500, 100).at(8000))
 
