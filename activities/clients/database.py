@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from typing import Any
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import DDL, Column, MetaData, Table, event, inspect
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 BUSY_MS = 5000
@@ -40,8 +41,27 @@ def make_tables(metadata: MetaData, engine: Engine) -> None:
     """Make what is not there. `create_all` looks first and makes then: another process may be in between."""
     for table in metadata.sorted_tables:
         _make(CreateTable(table, if_not_exists=True), engine)
+        _add_columns(table, engine)
         for index in table.indexes:
             _make(CreateIndex(index, if_not_exists=True), engine)
+
+
+def _add_columns(table: Table, engine: Engine) -> None:
+    """A table of an older release gets what is new: only columns that may be empty can be."""
+    for column in _missing(table, engine):
+        kind = column.type.compile(dialect=engine.dialect)
+        try:
+            with engine.begin() as connection:
+                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+        except DatabaseError:
+            # Another process was there first, or it cannot be added at all.
+            if any(column.name == other.name for other in _missing(table, engine)):
+                raise
+
+
+def _missing(table: Table, engine: Engine) -> list[Column[Any]]:
+    there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    return [column for column in table.columns if column.name not in there and column.nullable]
 
 
 def _make(statement: ExecutableDDLElement, engine: Engine) -> None:

@@ -143,3 +143,23 @@ def test_a_recorded_calls_row_says_where_the_recording_is(store: CrmStore) -> No
     row = store.call("c1")
     assert row is not None
     assert (row.recording_sid, row.recording_url) == ("RE1", url)
+
+
+def test_a_database_of_an_older_release_gets_the_new_columns_and_keeps_its_rows(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "old.db"
+    first = CrmStore(f"sqlite:///{path}")
+    first.write_call(ROW)
+    first.close()
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("ALTER TABLE calls DROP COLUMN recording_sid")
+        old.execute("ALTER TABLE calls DROP COLUMN recording_url")
+        old.commit()
+    with ThreadPoolExecutor(4) as threads:
+        stores = list(threads.map(CrmStore, [f"sqlite:///{path}"] * 4))
+    row = stores[0].call("c1")
+    assert row is not None
+    assert (row.summary, row.recording_sid) == (ROW.summary, None)
+    for store in stores:
+        store.close()
