@@ -6,7 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import DDL, Column, MetaData, Table, event, inspect
+from sqlalchemy import Column, MetaData, Table, event, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
@@ -52,7 +52,9 @@ def _add_columns(table: Table, engine: Engine) -> None:
         kind = column.type.compile(dialect=engine.dialect)
         try:
             with engine.begin() as connection:
-                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+                connection.execute(
+                    text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
+                )
         except DatabaseError:
             # Another process was there first, or it cannot be added at all.
             if any(column.name == other.name for other in _missing(table, engine)):
