@@ -66,11 +66,8 @@ class ReplyReader:
             turn = b.parse_stream.TakeTurn(
                 _encodable(json.dumps(reply, ensure_ascii=False, allow_nan=False)), {"tb": builder}
             )
-        except (
-            BamlError,
-            ValueError,
-            RecursionError,
-        ):  # slots that are nested as deeply as a text can be
+        except (BamlError, ValueError, RecursionError):
+            # The last of them: slots that are nested as deeply as a text can be.
             return None
         if self._builder is None:
             self._builder = builder
